@@ -1,0 +1,1 @@
+"""The Kronos model: exact, fast K-line forecasts."""

@@ -1,0 +1,1 @@
+"""Operator that turns KronosDeployment resources into running forecast servers."""

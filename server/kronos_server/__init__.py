@@ -1,0 +1,1 @@
+"""Forecast server for the Kronos model over HTTP."""
