@@ -1,0 +1,160 @@
+"""The operator's Deployment follows the values."""
+
+import json
+from typing import Any
+
+import pytest
+
+from chart.helm import Helm
+
+DIGEST = "sha256:" + "0" * 64
+
+
+def test_the_operator_runs_under_a_name_that_no_owned_object_has(helm: Helm) -> None:
+    release = helm.render()
+    assert release.one("Deployment", "kronos-operator")
+    assert release.one("ServiceAccount", "kronos-operator")
+    assert release.one("KronosDeployment", "kronos")
+
+
+@pytest.mark.parametrize(
+    ("release", "values", "name"),
+    [
+        ("market", {}, "market-kronos-operator"),
+        ("market", {"nameOverride": "model"}, "market-model-operator"),
+        ("market", {"fullnameOverride": "desk"}, "desk-operator"),
+        ("m" * 53, {"kronosDeployment": {"create": False}}, "m" * 40 + "-operator"),
+    ],
+)
+def test_names_come_from_the_release_and_the_overrides(
+    helm: Helm, release: str, values: dict[str, Any], name: str
+) -> None:
+    rendered = helm.render(release, **values)
+    assert rendered.one("Deployment", name)
+    assert rendered.operator_pod["spec"]["serviceAccountName"] == name
+
+
+def test_the_selector_holds_identity_only(helm: Helm) -> None:
+    (operator,) = helm.render(commonLabels={"team": "quant"}).all("Deployment")
+    selector = operator["spec"]["selector"]["matchLabels"]
+    assert selector == {
+        "app.kubernetes.io/name": "kronos",
+        "app.kubernetes.io/instance": "kronos",
+        "app.kubernetes.io/component": "operator",
+    }
+    assert selector.items() <= operator["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_common_labels_reach_every_object(helm: Helm) -> None:
+    for manifest in helm.render(commonLabels={"team": "quant"}):
+        assert manifest["metadata"]["labels"]["team"] == "quant", manifest["metadata"]["name"]
+
+
+def test_every_object_names_its_chart_and_release(helm: Helm) -> None:
+    for manifest in helm.render():
+        labels = manifest["metadata"]["labels"]
+        assert labels["helm.sh/chart"] == "kronos-0.1.0"
+        assert labels["app.kubernetes.io/instance"] == "kronos"
+        assert labels["app.kubernetes.io/managed-by"] == "Helm"
+
+
+def test_the_pod_satisfies_pod_security_restricted(helm: Helm) -> None:
+    release = helm.render()
+    pod, container = release.operator_pod["spec"], release.operator_container
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] == 65532
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+    assert [volume.keys() - {"name"} for volume in pod["volumes"]] == [{"emptyDir"}]
+
+
+def test_service_links_cannot_set_the_operators_settings(helm: Helm) -> None:
+    assert helm.render().operator_pod["spec"]["enableServiceLinks"] is False
+
+
+def test_probes_ask_the_port_that_the_operator_is_told(helm: Helm) -> None:
+    release = helm.render()
+    container = release.operator_container
+    assert container["ports"] == [{"name": "probes", "containerPort": 8080}]
+    assert release.operator_settings["KRONOS_OPERATOR_PROBE_PORT"] == "8080"
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "probes"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "probes"}
+
+
+def test_default_settings_of_the_operator(helm: Helm) -> None:
+    assert helm.render().operator_settings == {
+        "KRONOS_OPERATOR_CPU_IMAGE": "kronos-server:0.1.0",
+        "KRONOS_OPERATOR_GPU_IMAGE": "kronos-server-gpu:0.1.0",
+        "KRONOS_OPERATOR_IMAGE_PULL_POLICY": "IfNotPresent",
+        "KRONOS_OPERATOR_WATCH_NAMESPACES": "",
+        "KRONOS_OPERATOR_LOG_LEVEL": "INFO",
+        "KRONOS_OPERATOR_RESYNC_SECONDS": "300",
+        "KRONOS_OPERATOR_PROBE_PORT": "8080",
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "setting", "value"),
+    [
+        ({"operator": {"logLevel": "DEBUG"}}, "LOG_LEVEL", "DEBUG"),
+        ({"operator": {"resyncSeconds": 60}}, "RESYNC_SECONDS", "60"),
+        ({"server": {"pullPolicy": "Always"}}, "IMAGE_PULL_POLICY", "Always"),
+        ({"server": {"images": {"cpu": {"tag": "2"}}}}, "CPU_IMAGE", "kronos-server:2"),
+        ({"server": {"images": {"gpu": {"tag": "2", "digest": DIGEST}}}}, "GPU_IMAGE", f"kronos-server-gpu@{DIGEST}"),
+        ({"imageRegistry": "r.example/team/"}, "CPU_IMAGE", "r.example/team/kronos-server:0.1.0"),
+        ({"watchNamespaces": ["forecasts", "desk"]}, "WATCH_NAMESPACES", "forecasts,desk"),
+        ({"testing": {"gpuDevice": "cpu"}}, "TESTING_GPU_DEVICE", "cpu"),
+    ],
+)
+def test_a_value_becomes_a_setting(helm: Helm, values: dict[str, Any], setting: str, value: str) -> None:
+    assert helm.render(**values).operator_settings[f"KRONOS_OPERATOR_{setting}"] == value
+
+
+def test_the_default_model_is_handed_over_as_json(helm: Helm) -> None:
+    model = {"name": "kronos-small", "source": {"persistentVolumeClaim": {"claimName": "weights", "path": "small"}}}
+    settings = helm.render(defaultModel=model).operator_settings
+    assert json.loads(settings["KRONOS_OPERATOR_DEFAULT_MODEL"]) == model
+
+
+def test_the_operators_image_can_come_from_anywhere(helm: Helm) -> None:
+    image = {"repository": "op", "digest": DIGEST, "pullPolicy": "Never"}
+    container = helm.render(imageRegistry="r.example", operator={"image": image}).operator_container
+    assert container["image"] == f"r.example/op@{DIGEST}"
+    assert container["imagePullPolicy"] == "Never"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("nodeSelector", {"pool": "system"}),
+        ("tolerations", [{"key": "system", "operator": "Exists", "effect": "NoSchedule"}]),
+        ("affinity", {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}}),
+        ("priorityClassName", "system-cluster-critical"),
+    ],
+)
+def test_scheduling_reaches_the_pod_and_is_absent_by_default(helm: Helm, key: str, value: Any) -> None:
+    assert helm.render(operator={key: value}).operator_pod["spec"][key] == value
+    assert key not in helm.render().operator_pod["spec"]
+
+
+def test_pull_secrets_resources_labels_and_annotations_reach_the_pod(helm: Helm) -> None:
+    resources = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "2Gi"}}
+    release = helm.render(
+        imagePullSecrets=[{"name": "registry"}],
+        operator={
+            "replicas": 2,
+            "resources": resources,
+            "podLabels": {"tier": "control"},
+            "podAnnotations": {"note": "yes"},
+        },
+    )
+    assert release.one("Deployment", "kronos-operator")["spec"]["replicas"] == 2
+    assert release.operator_pod["spec"]["imagePullSecrets"] == [{"name": "registry"}]
+    assert release.operator_container["resources"] == resources
+    assert release.operator_pod["metadata"]["labels"]["tier"] == "control"
+    assert release.operator_pod["metadata"]["annotations"]["note"] == "yes"

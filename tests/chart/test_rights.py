@@ -1,0 +1,128 @@
+"""What the operator may do, and where."""
+
+from typing import Any
+
+import pytest
+
+from chart.helm import Helm, Manifest, Release
+
+OWNED = {
+    "deployments.apps",
+    "controllerrevisions.apps",
+    "services.",
+    "serviceaccounts.",
+    "ingresses.networking.k8s.io",
+    "httproutes.gateway.networking.k8s.io",
+    "poddisruptionbudgets.policy",
+    "horizontalpodautoscalers.autoscaling",
+}
+READ = {"get", "list", "watch"}
+SERVED = {
+    "kronosdeployments.kronos.dev": READ,
+    "kronosdeployments/status.kronos.dev": {"patch"},
+    "kronosdeployments/finalizers.kronos.dev": {"update"},
+    **dict.fromkeys(OWNED, READ | {"create", "patch", "delete"}),
+    "pods.": READ,
+    "endpointslices.discovery.k8s.io": READ,
+    "events.": READ | {"create", "patch"},
+}
+SCANNED = {"namespaces.": {"list", "watch"}, "customresourcedefinitions.apiextensions.k8s.io": {"list", "watch"}}
+
+
+def rights(role: Manifest) -> dict[str, set[str]]:
+    """Verbs by RESOURCE.GROUP; a pair that two rules grant is an error."""
+    granted: dict[str, set[str]] = {}
+    for rule in role["rules"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                assert f"{resource}.{group}" not in granted
+                granted[f"{resource}.{group}"] = set(rule["verbs"])
+    return granted
+
+
+def account_of(binding: Manifest) -> dict[str, Any]:
+    (subject,) = binding["subjects"]
+    found: dict[str, Any] = subject
+    return found
+
+
+def test_one_cluster_role_grants_exactly_the_listed_verbs(helm: Helm) -> None:
+    (role,) = helm.render().all("ClusterRole")
+    assert rights(role) == SERVED | SCANNED
+
+
+def test_the_cluster_role_is_bound_to_the_operators_account(helm: Helm) -> None:
+    release = helm.render()
+    (role,) = release.all("ClusterRole")
+    (binding,) = release.all("ClusterRoleBinding")
+    assert binding["roleRef"]["kind"] == "ClusterRole"
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert account_of(binding) == {"kind": "ServiceAccount", "name": "kronos-operator", "namespace": "forecasts"}
+
+
+def test_watched_namespaces_get_a_role_each_and_nothing_is_cluster_wide(helm: Helm) -> None:
+    release = helm.render(watchNamespaces=["forecasts", "desk"])
+    assert not release.all("ClusterRole")
+    assert not release.all("ClusterRoleBinding")
+    for namespace in ("forecasts", "desk"):
+        role, binding = served(release, "Role", namespace), served(release, "RoleBinding", namespace)
+        assert rights(role) == SERVED
+        assert binding["roleRef"]["name"] == role["metadata"]["name"]
+        assert account_of(binding)["namespace"] == "forecasts"
+
+
+def served(release: Release, kind: str, namespace: str) -> Manifest:
+    """The one Role or RoleBinding in a namespace, apart from the Lease's."""
+    (found,) = [
+        manifest
+        for manifest in release.all(kind)
+        if manifest["metadata"]["namespace"] == namespace and not manifest["metadata"]["name"].endswith("-lease")
+    ]
+    return found
+
+
+@pytest.mark.parametrize("watched", [[], ["forecasts"]])
+def test_the_lease_is_the_only_right_beyond_and_lies_in_the_operators_namespace(helm: Helm, watched: list[str]) -> None:
+    role = helm.render(watchNamespaces=watched).one("Role", "kronos-operator-lease")
+    assert rights(role) == {"leases.coordination.k8s.io": {"get", "create", "update"}}
+    assert role["metadata"]["namespace"] == "forecasts"
+
+
+def test_every_rule_states_its_reason(helm: Helm) -> None:
+    lines = [line.strip() for line in helm.render().text.splitlines()]
+    rules = [number for number, line in enumerate(lines) if line.startswith("- apiGroups")]
+    assert rules
+    for number in rules:
+        before = lines[number - 1]
+        # Two kinds that are read for one reason share its comment.
+        assert before.startswith(("#", "verbs: [list, watch]")), lines[number : number + 3]
+
+
+@pytest.mark.parametrize("watched", [[], ["forecasts"]])
+def test_no_role_names_secrets_nodes_or_a_wildcard(helm: Helm, watched: list[str]) -> None:
+    release = helm.render(watchNamespaces=watched)
+    for role in [*release.all("ClusterRole"), *release.all("Role")]:
+        for rule in role["rules"]:
+            named = {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}
+            assert not named & {"*", "secrets", "nodes", "pods/exec", "roles", "rolebindings", "escalate", "bind"}
+
+
+def test_an_existing_account_is_used_instead_of_a_created_one(helm: Helm) -> None:
+    release = helm.render(operator={"serviceAccount": {"create": False, "name": "given"}})
+    assert not release.all("ServiceAccount")
+    assert release.operator_pod["spec"]["serviceAccountName"] == "given"
+    for binding in [*release.all("ClusterRoleBinding"), *release.all("RoleBinding")]:
+        assert account_of(binding)["name"] == "given"
+
+
+def test_an_account_that_is_neither_created_nor_named_is_refused(helm: Helm) -> None:
+    assert "operator.serviceAccount.name" in helm.refuse(operator={"serviceAccount": {"create": False}})
+
+
+def test_the_account_carries_annotations_and_hands_out_no_token_by_itself(helm: Helm) -> None:
+    account = helm.render(operator={"serviceAccount": {"annotations": {"role": "x"}}}).one(
+        "ServiceAccount", "kronos-operator"
+    )
+    assert account["metadata"]["annotations"] == {"role": "x"}
+    assert account["automountServiceAccountToken"] is False
+    assert helm.render().operator_pod["spec"]["automountServiceAccountToken"] is True
