@@ -1,0 +1,50 @@
+"""The triggers: every event on a resource or on something it owns puts the resource's key into the queue."""
+
+from typing import Any
+
+import kopf
+
+from kronos_operator.api import GROUP, PLURAL, VERSION
+from kronos_operator.cluster import Key
+from kronos_operator.identity import DEPLOYMENT_LABEL, FIELD_MANAGER
+from kronos_operator.kinds import OBSERVED
+from kronos_operator.workqueue import WorkQueue
+
+
+def registry(queue: WorkQueue[Key]) -> kopf.OperatorRegistry:
+    """Handlers that fill the queue.
+
+    Only `on.event` is used: kopf retries nothing in it, so it does nothing but enqueue; and it needs no finalizer,
+    which would keep resources from being deleted once the operator is gone.
+    """
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    def login(**context: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_via_client(**context)
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
+    async def resource(namespace: str | None, name: str, **_: Any) -> None:
+        queue.add(Key(str(namespace), name))
+
+    async def owned(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
+        queue.add(Key(str(namespace), labels[DEPLOYMENT_LABEL]))
+
+    for kind in OBSERVED:
+        kopf.on.event(kind.group, kind.version, kind.plural, registry=handlers)(owned)
+    return handlers
+
+
+def kopf_settings(namespaces: tuple[str, ...]) -> kopf.OperatorSettings:
+    """kopf as a plain event source: no traces on any object, nothing posted, owned kinds filtered by the server."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.peering.standalone = True
+    settings.scanning.disabled = bool(namespaces)
+    # Never written, since no handler needs them; a name of our own all the same.
+    settings.persistence.finalizer = f"{GROUP}/{FIELD_MANAGER}"
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
+    for kind in OBSERVED:
+        settings.watching.label_selectors[kind.group, kind.version, kind.plural] = DEPLOYMENT_LABEL
+    return settings

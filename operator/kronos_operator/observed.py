@@ -1,0 +1,73 @@
+"""What one look at the cluster found for one custom resource."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Self
+
+from kronos_operator.api import Manifest, PoolName, RouteName, Server
+from kronos_operator.identity import POOL_LABEL, pool_object_name, route_object_name
+from kronos_operator.kinds import DEPLOYMENT, INGRESS, SERVICE, Kind
+
+
+class ObjectKey(NamedTuple):
+    """Names one object inside the resource's namespace."""
+
+    kind: str
+    name: str
+
+
+def object_key(manifest: Manifest) -> ObjectKey:
+    """The key of a manifest or of a live object."""
+    return ObjectKey(manifest["kind"], manifest["metadata"]["name"])
+
+
+class Problem(NamedTuple):
+    """An owned object that could not be applied, and why."""
+
+    key: ObjectKey
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Live objects, as the API server returned them."""
+
+    objects: Mapping[ObjectKey, Manifest] = field(default_factory=dict)
+    pods: tuple[Manifest, ...] = ()
+    slices: tuple[Manifest, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def object(self, kind: Kind, name: str) -> Manifest | None:
+        """A live object, if it is there."""
+        return self.objects.get(ObjectKey(kind.name, name))
+
+    def deployment(self, server: Server, pool: PoolName) -> Manifest | None:
+        """The pool's Deployment, if it is there."""
+        return self.object(DEPLOYMENT, pool_object_name(server, pool))
+
+    def ingress(self, server: Server) -> Manifest | None:
+        """The Ingress, if it is there."""
+        return self.object(INGRESS, server.name)
+
+    def pool_pods(self, pool: PoolName) -> tuple[Manifest, ...]:
+        """The pods of one pool."""
+        return tuple(pod for pod in self.pods if pod["metadata"]["labels"].get(POOL_LABEL) == pool)
+
+    def selected_pool(self, server: Server, route: RouteName) -> str | None:
+        """The pool that a route's Service selects now."""
+        service = self.object(SERVICE, route_object_name(server, route))
+        return service["spec"].get("selector", {}).get(POOL_LABEL) if service else None
+
+    def ready_endpoints(self, service: str) -> int:
+        """How many endpoints of a Service are ready."""
+        return sum(
+            endpoint.get("conditions", {}).get("ready", True)
+            for part in self.slices
+            if part["metadata"]["labels"].get("kubernetes.io/service-name") == service
+            for endpoint in part.get("endpoints") or ()
+        )
+
+    def with_applied(self, applied: Mapping[ObjectKey, Manifest], problems: tuple[Problem, ...]) -> Self:
+        """What is known after an apply: the objects as it returned them, and those it could not apply."""
+        return replace(self, objects={**self.objects, **applied}, problems=problems)

@@ -1,0 +1,40 @@
+"""Answers the kubelet's probes."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+Answer = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class Probes:
+    """/healthz while `is_live` holds, /readyz while `is_ready` does; else 503."""
+
+    def __init__(self, port: int, is_live: Callable[[], bool], is_ready: Callable[[], bool]) -> None:
+        self._port = port
+        application = web.Application()
+        application.add_routes(
+            [web.get("/healthz", _answer_while(is_live)), web.get("/readyz", _answer_while(is_ready))]
+        )
+        self._runner = web.AppRunner(application, access_log=None)
+
+    async def start(self) -> None:
+        """Start listening on every address."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, port=self._port).start()
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        await self._runner.cleanup()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return int(self._runner.addresses[0][1])
+
+
+def _answer_while(holds: Callable[[], bool]) -> Answer:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n") if holds() else web.Response(status=503, text="not yet\n")
+
+    return answer

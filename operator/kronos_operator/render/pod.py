@@ -1,0 +1,127 @@
+"""The pod template of a pool: where it runs, as whom, and the server container."""
+
+from typing import Any
+
+from kronos_operator.api import GpuPool, Manifest, PoolName, Server
+from kronos_operator.api.pool import GPU_RESOURCE
+from kronos_operator.api.workload import Workload
+from kronos_operator.identity import labels, selector
+from kronos_operator.render.checkpoint import checkpoint
+from kronos_operator.render.environment import environment, grace_seconds
+from kronos_operator.render.service import PORT_NAME
+from kronos_operator.settings import Settings
+
+HTTP_PORT = 8000
+USER = 65532
+CONTAINER = "server"
+# Loading, moving to the device and a warm-up forecast must fit.
+STARTUP_SECONDS = 300
+
+DEFAULT_RESOURCES: dict[PoolName, Manifest] = {
+    "cpu": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"cpu": "2", "memory": "4Gi"}},
+    "gpu": {"requests": {"cpu": "2", "memory": "4Gi"}, "limits": {"cpu": "4", "memory": "8Gi"}},
+}
+
+
+def pod_template(server: Server, pool: PoolName, settings: Settings) -> Manifest:
+    """The template of a pool's pods; the same spec and settings give the same bytes."""
+    wish = server.pools[pool]
+    metadata: Manifest = {"labels": {**(wish.pod_labels or {}), **labels(server, pool), **selector(server, pool)}}
+    if wish.pod_annotations:
+        metadata["annotations"] = dict(wish.pod_annotations)
+    model = checkpoint(server.spec.model or settings.default_model)
+    return {
+        "metadata": metadata,
+        "spec": {
+            "serviceAccountName": server.name,
+            "automountServiceAccountToken": False,
+            # A Service called kronos would inject KRONOS_PORT=tcp://..., which the server would read as its port.
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": grace_seconds(server),
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": USER,
+                "runAsGroup": USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            **_placement(server, pool, wish),
+            "containers": [
+                {
+                    "name": CONTAINER,
+                    "image": wish.image or (settings.cpu_image if pool == "cpu" else settings.gpu_image),
+                    "imagePullPolicy": settings.image_pull_policy,
+                    "ports": [{"name": PORT_NAME, "containerPort": HTTP_PORT, "protocol": "TCP"}],
+                    "env": environment(server, pool, model, settings),
+                    "resources": _resources(pool, wish),
+                    "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, *model.mounts],
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "readOnlyRootFilesystem": True,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                    **_probes(),
+                }
+            ],
+            "volumes": [{"name": "tmp", "emptyDir": {}}, *model.volumes],
+        },
+    }
+
+
+def _probes() -> Manifest:
+    ready = {"httpGet": {"path": "/v1/readyz", "port": PORT_NAME}}
+    live = {"httpGet": {"path": "/v1/healthz", "port": PORT_NAME}}
+    return {
+        "startupProbe": {**ready, "periodSeconds": 2, "timeoutSeconds": 2, "failureThreshold": STARTUP_SECONDS // 2},
+        "readinessProbe": {**ready, "periodSeconds": 5, "timeoutSeconds": 5, "failureThreshold": 2},
+        "livenessProbe": {**live, "periodSeconds": 10, "timeoutSeconds": 10, "failureThreshold": 3},
+    }
+
+
+def _resources(pool: PoolName, wish: Workload) -> Manifest:
+    """What the user says replaces the defaults as a whole: half of each may contradict the other."""
+    resources = DEFAULT_RESOURCES[pool] if wish.resources is None else wish.resources.manifest()
+    if not isinstance(wish, GpuPool):
+        return resources
+    device = {wish.accelerator.resource: str(wish.accelerator.count)}
+    return {**resources, "limits": {**resources.get("limits", {}), **device}}
+
+
+def _placement(server: Server, pool: PoolName, wish: Workload) -> Manifest:
+    """Everything that decides on which nodes the pods may run."""
+    fields: dict[str, Any] = {
+        "nodeSelector": _node_selector(wish),
+        "tolerations": _tolerations(wish),
+        "affinity": wish.affinity,
+        "topologySpreadConstraints": _spreading(server, pool, wish),
+        "priorityClassName": wish.priority_class_name,
+        "runtimeClassName": wish.runtime_class_name,
+        "imagePullSecrets": [secret.manifest() for secret in wish.image_pull_secrets or ()],
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _is_nvidia(wish: Workload) -> bool:
+    return isinstance(wish, GpuPool) and wish.accelerator.resource.startswith("nvidia.com/")
+
+
+def _node_selector(wish: Workload) -> dict[str, str]:
+    if wish.node_selector is not None:
+        return dict(wish.node_selector)
+    return {f"{GPU_RESOURCE}.present": "true"} if _is_nvidia(wish) else {}
+
+
+def _tolerations(wish: Workload) -> list[Manifest]:
+    ours = [{"key": GPU_RESOURCE, "operator": "Exists", "effect": "NoSchedule"}] if _is_nvidia(wish) else []
+    return [*ours, *(toleration.manifest() for toleration in wish.tolerations or ())]
+
+
+def _spreading(server: Server, pool: PoolName, wish: Workload) -> list[Manifest]:
+    defaults = {
+        "labelSelector": {"matchLabels": selector(server, pool)},
+        # Old pods of a rollout do not count, else the new ones avoid their nodes.
+        "matchLabelKeys": ["pod-template-hash"],
+    }
+    if wish.topology_spread_constraints is None:
+        over_nodes = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
+        return [{**over_nodes, **defaults}]
+    return [{**defaults, **constraint.manifest()} for constraint in wish.topology_spread_constraints]

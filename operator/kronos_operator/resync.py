@@ -1,0 +1,50 @@
+"""Puts every key into the queue now and then, so that a missed event costs one period and no more."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Generic
+
+from kronos_operator.workqueue import K, WorkQueue
+
+logger = logging.getLogger(__name__)
+
+
+class Resync(Generic[K]):
+    """Lists all keys every `period` seconds and adds them.
+
+    A failed listing is logged and the next one comes in time: the API server may be down for long.
+    """
+
+    def __init__(self, keys: Callable[[], Awaitable[Iterable[K]]], queue: WorkQueue[K], period: float) -> None:
+        self._keys = keys
+        self._queue = queue
+        self._period = period
+        self._attempted = time.monotonic()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last attempt, failed or not; grows only if the event loop is stuck."""
+        return time.monotonic() - self._attempted
+
+    def is_live(self) -> bool:
+        """Whether attempts still come."""
+        return self.age < 2 * self._period + 60
+
+    async def run(self) -> None:
+        """Resync until cancelled."""
+        while True:
+            await self._attempt()
+            await asyncio.sleep(self._period)
+
+    async def _attempt(self) -> None:
+        self._attempted = time.monotonic()
+        try:
+            keys = list(await self._keys())
+        except Exception:  # whatever it is, the next attempt may succeed
+            logger.exception("resync failed")
+            return
+        for key in keys:
+            self._queue.add(key)
+        logger.info("resync: %d resources", len(keys))

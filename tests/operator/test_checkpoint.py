@@ -1,0 +1,66 @@
+"""Where a pod's weights come from."""
+
+from typing import Any
+
+from kronos_operator.api.model import Model
+from kronos_operator.render.checkpoint import Checkpoint, checkpoint
+from kronos_operator.settings import Settings
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def variables(parts: Checkpoint) -> dict[str, Any]:
+    return {each["name"]: each.get("value", each.get("valueFrom")) for each in parts.variables}
+
+
+def model(**fields: Any) -> Model:
+    return Model.model_validate(fields)
+
+
+def test_the_hub_is_asked_for_pinned_commits() -> None:
+    parts = checkpoint(model(name="a/model", revision=COMMIT, tokenizer={"name": "a/tokenizer", "revision": COMMIT}))
+    values = variables(parts)
+    assert (values["KRONOS_MODEL_ID"], values["KRONOS_MODEL_REVISION"]) == ("a/model", COMMIT)
+    assert (values["KRONOS_TOKENIZER_ID"], values["KRONOS_TOKENIZER_REVISION"]) == ("a/tokenizer", COMMIT)
+    assert values["HF_HOME"].startswith("/tmp/")
+    assert parts.volumes == parts.mounts == ()
+
+
+def test_a_private_repository_gets_its_token_from_the_secret() -> None:
+    source = {"huggingFace": {"tokenSecretName": "hub"}}
+    tokenizer = {"name": "a/t", "revision": COMMIT}
+    values = variables(checkpoint(model(name="a/m", revision=COMMIT, tokenizer=tokenizer, source=source)))
+    assert values["HF_TOKEN"] == {"secretKeyRef": {"name": "hub", "key": "token"}}
+
+
+def test_a_claim_is_mounted_read_only_at_the_models_root() -> None:
+    claim = {"claimName": "weights", "path": "small", "tokenizerPath": "small/tokenizer"}
+    parts = checkpoint(model(name="small", source={"persistentVolumeClaim": claim}))
+    assert parts.volumes == ({"name": "model", "persistentVolumeClaim": {"claimName": "weights", "readOnly": True}},)
+    assert parts.mounts == ({"name": "model", "mountPath": "/models", "readOnly": True},)
+    values = variables(parts)
+    assert (values["KRONOS_MODEL_ID"], values["KRONOS_TOKENIZER_ID"]) == ("small", "small/tokenizer")
+
+
+def test_an_image_is_mounted_read_only_under_the_models_name() -> None:
+    image = {"reference": "registry/weights@sha256:1", "pullPolicy": "IfNotPresent"}
+    parts = checkpoint(model(name="demo", source={"image": image}))
+    assert parts.volumes == ({"name": "model", "image": image},)
+    assert parts.mounts == ({"name": "model", "mountPath": "/models/demo", "readOnly": True},)
+    values = variables(parts)
+    assert (values["KRONOS_MODEL_ID"], values["KRONOS_TOKENIZER_ID"]) == ("demo", "demo/tokenizer")
+
+
+def test_a_digest_and_the_context_reach_the_server() -> None:
+    digest = "f" * 64
+    image = {"reference": "registry/weights"}
+    values = variables(checkpoint(model(name="demo", sha256=digest, maxContext=256, source={"image": image})))
+    assert (values["KRONOS_MODEL_SHA256"], values["KRONOS_MAX_CONTEXT"]) == (digest, "256")
+
+
+def test_the_default_model_is_pinned() -> None:
+    default = Settings().default_model
+    assert default.revision
+    assert default.sha256
+    assert default.tokenizer
+    assert default.tokenizer.revision
