@@ -15,8 +15,14 @@ NAMESPACE = "forecasts"
 Manifest = dict[str, Any]
 
 
+def hook(manifest: Manifest) -> str:
+    """When helm runs a manifest as a hook; empty: never, it is installed."""
+    when: str = manifest["metadata"].get("annotations", {}).get("helm.sh/hook", "")
+    return when
+
+
 class Release:
-    """The manifests of one rendering, found by kind and name."""
+    """The manifests of one rendering: those that are installed, and those of hooks."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -26,11 +32,16 @@ class Release:
         return iter(self.manifests)
 
     def all(self, kind: str) -> list[Manifest]:
-        return [manifest for manifest in self if manifest["kind"] == kind]
+        """What is installed of a kind, hooks apart."""
+        return [manifest for manifest in self if manifest["kind"] == kind and not hook(manifest)]
 
     def one(self, kind: str, name: str) -> Manifest:
         (found,) = [manifest for manifest in self.all(kind) if manifest["metadata"]["name"] == name]
         return found
+
+    def hooks(self, when: str) -> dict[str, Manifest]:
+        """The hooks of one moment by kind, of which each has one at most."""
+        return {manifest["kind"]: manifest for manifest in self if hook(manifest) == when}
 
     @property
     def operator_pod(self) -> Manifest:

@@ -58,25 +58,6 @@ def test_every_object_names_its_chart_and_release(helm: Helm) -> None:
         assert labels["app.kubernetes.io/managed-by"] == "Helm"
 
 
-def test_the_pod_satisfies_pod_security_restricted(helm: Helm) -> None:
-    release = helm.render()
-    pod, container = release.operator_pod["spec"], release.operator_container
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert pod["securityContext"]["runAsUser"] == 65532
-    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
-    assert [volume.keys() - {"name"} for volume in pod["volumes"]] == [{"emptyDir"}]
-
-
-def test_service_links_cannot_set_the_operators_settings(helm: Helm) -> None:
-    assert helm.render().operator_pod["spec"]["enableServiceLinks"] is False
-
-
 def test_probes_ask_the_port_that_the_operator_is_told(helm: Helm) -> None:
     release = helm.render()
     container = release.operator_container
