@@ -45,6 +45,10 @@ def test_the_selector_holds_identity_only(helm: Helm) -> None:
     assert selector.items() <= operator["spec"]["template"]["metadata"]["labels"].items()
 
 
+def test_two_versions_of_the_operator_never_run_at_once(helm: Helm) -> None:
+    assert helm.render().one("Deployment", "kronos-operator")["spec"]["strategy"] == {"type": "Recreate"}
+
+
 def test_common_labels_reach_every_object(helm: Helm) -> None:
     for manifest in helm.render(commonLabels={"team": "quant"}):
         assert manifest["metadata"]["labels"]["team"] == "quant", manifest["metadata"]["name"]
@@ -128,13 +132,13 @@ def test_pull_secrets_resources_labels_and_annotations_reach_the_pod(helm: Helm)
     release = helm.render(
         imagePullSecrets=[{"name": "registry"}],
         operator={
-            "replicas": 2,
+            "replicas": 0,
             "resources": resources,
             "podLabels": {"tier": "control"},
             "podAnnotations": {"note": "yes"},
         },
     )
-    assert release.one("Deployment", "kronos-operator")["spec"]["replicas"] == 2
+    assert release.one("Deployment", "kronos-operator")["spec"]["replicas"] == 0
     assert release.operator_pod["spec"]["imagePullSecrets"] == [{"name": "registry"}]
     assert release.operator_container["resources"] == resources
     assert release.operator_pod["metadata"]["labels"]["tier"] == "control"

@@ -5,26 +5,20 @@ from typing import Any
 import pytest
 
 from chart.helm import Helm, Manifest, Release
+from kronos_operator.kinds import OBSERVED, OWNED
 
-OWNED = {
-    "deployments.apps",
-    "controllerrevisions.apps",
-    "services.",
-    "serviceaccounts.",
-    "ingresses.networking.k8s.io",
-    "httproutes.gateway.networking.k8s.io",
-    "poddisruptionbudgets.policy",
-    "horizontalpodautoscalers.autoscaling",
-}
 READ = {"get", "list", "watch"}
 SERVED = {
     "kronosdeployments.kronos.dev": READ,
     "kronosdeployments/status.kronos.dev": {"patch"},
     "kronosdeployments/finalizers.kronos.dev": {"update"},
-    **dict.fromkeys(OWNED, READ | {"create", "patch", "delete"}),
+    "serviceaccounts.": READ | {"create", "patch", "delete"},
+    "services.": READ | {"create", "patch", "delete"},
+    "poddisruptionbudgets.policy": READ | {"create", "patch", "delete"},
+    "deployments.apps": READ | {"create", "patch", "delete"},
+    "ingresses.networking.k8s.io": READ | {"create", "patch", "delete"},
     "pods.": READ,
     "endpointslices.discovery.k8s.io": READ,
-    "events.": READ | {"create", "patch"},
 }
 SCANNED = {"namespaces.": {"list", "watch"}, "customresourcedefinitions.apiextensions.k8s.io": {"list", "watch"}}
 
@@ -72,20 +66,16 @@ def test_watched_namespaces_get_a_role_each_and_nothing_is_cluster_wide(helm: He
 
 
 def served(release: Release, kind: str, namespace: str) -> Manifest:
-    """The one Role or RoleBinding in a namespace, apart from the Lease's."""
-    (found,) = [
-        manifest
-        for manifest in release.all(kind)
-        if manifest["metadata"]["namespace"] == namespace and not manifest["metadata"]["name"].endswith("-lease")
-    ]
+    (found,) = [manifest for manifest in release.all(kind) if manifest["metadata"]["namespace"] == namespace]
     return found
 
 
-@pytest.mark.parametrize("watched", [[], ["forecasts"]])
-def test_the_lease_is_the_only_right_beyond_and_lies_in_the_operators_namespace(helm: Helm, watched: list[str]) -> None:
-    role = helm.render(watchNamespaces=watched).one("Role", "kronos-operator-lease")
-    assert rights(role) == {"leases.coordination.k8s.io": {"get", "create", "update"}}
-    assert role["metadata"]["namespace"] == "forecasts"
+def test_the_kinds_that_are_granted_are_those_that_the_operator_handles() -> None:
+    written = {f"{kind.plural}.{kind.group}" for kind in OWNED}
+    watched = {f"{kind.plural}.{kind.group}" for kind in OBSERVED}
+    granted = {name: verbs for name, verbs in SERVED.items() if not name.endswith(".kronos.dev")}
+    assert set(granted) == watched
+    assert {name for name, verbs in granted.items() if "patch" in verbs} == written
 
 
 def test_every_rule_states_its_reason(helm: Helm) -> None:

@@ -16,10 +16,6 @@
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, list, watch, create, patch, delete]
-# The pod templates that worked, kept for the rollback.
-- apiGroups: [apps]
-  resources: [controllerrevisions]
-  verbs: [get, list, watch, create, patch, delete]
 # Pools and routes inside the cluster; and the pools' identity, which has no rights of its own.
 - apiGroups: [""]
   resources: [services, serviceaccounts]
@@ -28,17 +24,9 @@
 - apiGroups: [networking.k8s.io]
   resources: [ingresses]
   verbs: [get, list, watch, create, patch, delete]
-# The way in: spec.gateway.
-- apiGroups: [gateway.networking.k8s.io]
-  resources: [httproutes]
-  verbs: [get, list, watch, create, patch, delete]
 # Pools of two and more keep serving while nodes are drained.
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
-  verbs: [get, list, watch, create, patch, delete]
-# Pools with autoscaling.
-- apiGroups: [autoscaling]
-  resources: [horizontalpodautoscalers]
   verbs: [get, list, watch, create, patch, delete]
 # Why a pool is not ready: read only.
 - apiGroups: [""]
@@ -48,10 +36,6 @@
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [get, list, watch]
-# Causes that only Events tell are read; transitions worth telling are written.
-- apiGroups: [""]
-  resources: [events]
-  verbs: [get, list, watch, create, patch]
 {{- end -}}
 
 {{- /* Call with (list . KIND ROLE): binds the ClusterRole or Role of that name to the operator. */ -}}
