@@ -1,0 +1,46 @@
+"""Golden checkpoints and values for the tests of the model library."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from model import Kronos, KronosTokenizer
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(autouse=True)
+def two_threads() -> None:
+    torch.set_num_threads(min(2, torch.get_num_threads()))
+
+
+@pytest.fixture(params=["tiny", "odd"], scope="session")
+def shape(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def kronos(shape: str) -> Kronos:
+    return Kronos.from_pretrained(GOLDEN / shape / "model")
+
+
+@pytest.fixture(scope="session")
+def tokenizer(shape: str) -> KronosTokenizer:
+    return KronosTokenizer.from_pretrained(GOLDEN / shape / "tokenizer")
+
+
+@pytest.fixture(scope="session")
+def layers(shape: str) -> dict[str, NDArray[Any]]:
+    with np.load(GOLDEN / shape / "layers.npz") as arrays:
+        return dict(arrays)
+
+
+@pytest.fixture(scope="session")
+def forecasts(shape: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((GOLDEN / shape / "forecasts.json").read_text())
+    return loaded
