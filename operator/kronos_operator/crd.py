@@ -10,6 +10,9 @@ from kronos_operator.api.status import PENDING
 
 Schema = dict[str, Any]
 
+# Raised with every release that changes the schema: an upgrade never goes back to a lower one.
+SCHEMA_REVISION = 1
+REVISION_ANNOTATION = f"{GROUP}/schema-revision"
 NAME_PATTERN = "^[a-z]([-a-z0-9]*[a-z0-9])?$"
 # NAME-single must still be a valid label of 63 characters, also as part of a pod's name.
 NAME_LENGTH = 45
@@ -23,7 +26,7 @@ def crd() -> Manifest:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "metadata": {"name": f"{PLURAL}.{GROUP}", "annotations": {REVISION_ANNOTATION: str(SCHEMA_REVISION)}},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",

@@ -4,14 +4,14 @@ from chart.helm import Helm
 
 
 def test_it_runs_the_new_operators_image_before_anything_else_changes(helm: Helm) -> None:
-    job = helm.render(imageRegistry="r.example", crdUpgrade={"enabled": True}).hooks("pre-upgrade")["Job"]
+    job = helm.render(imageRegistry="r.example").hooks("pre-upgrade")["Job"]
     (container,) = job["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "r.example/kronos-operator:0.1.0"
-    assert container["command"] == ["python", "-m", "kronos_operator.crd", "--apply"]
+    assert container["command"] == ["python", "-m", "kronos_operator.crd_upgrade"]
 
 
 def test_it_may_read_and_patch_our_crd_and_nothing_else(helm: Helm) -> None:
-    hooks = helm.render(crdUpgrade={"enabled": True}).hooks("pre-upgrade")
+    hooks = helm.render().hooks("pre-upgrade")
     (rule,) = hooks["ClusterRole"]["rules"]
     assert rule == {
         "apiGroups": ["apiextensions.k8s.io"],
@@ -26,7 +26,7 @@ def test_it_may_read_and_patch_our_crd_and_nothing_else(helm: Helm) -> None:
 
 
 def test_what_the_job_needs_is_there_before_it_and_gone_after_it(helm: Helm) -> None:
-    hooks = helm.render(crdUpgrade={"enabled": True}).hooks("pre-upgrade")
+    hooks = helm.render().hooks("pre-upgrade")
     annotations = {kind: manifest["metadata"]["annotations"] for kind, manifest in hooks.items()}
     weights = {kind: int(notes["helm.sh/hook-weight"]) for kind, notes in annotations.items()}
     job = weights.pop("Job")

@@ -24,7 +24,7 @@ def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
 
 @pytest.fixture(scope="module")
 def specs(helm: Helm) -> dict[str, Manifest]:
-    return dict(pods(helm.render(imagePullSecrets=[{"name": "registry"}], crdUpgrade={"enabled": True}).manifests))
+    return dict(pods(helm.render(imagePullSecrets=[{"name": "registry"}]).manifests))
 
 
 @pytest.fixture(params=["Deployment", "Job", "Pod"])
