@@ -22,7 +22,7 @@ KINDS = {kind.name: kind for kind in OWNED}
 BACKGROUND = "Background"
 
 
-class RefusedError(Exception):
+class Refused(Exception):
     """The API server answered with an error."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
@@ -32,7 +32,7 @@ class RefusedError(Exception):
         self.message = message
 
 
-class CollectionPendingError(Exception):
+class BeingCollected(Exception):
     """An object of an earlier resource with this name is still there; the garbage collector is about to delete it."""
 
 
@@ -74,14 +74,14 @@ class Cluster:
         """Bring every manifest about, in order; returns what is known afterwards.
 
         An object that the API server refuses becomes a problem, and the others go on.
-        Raises CollectionPendingError, and RefusedError for answers that say nothing about the object, as 500.
+        Raises BeingCollected, and Refused for answers that say nothing about the object, as 500.
         """
         applied: dict[ObjectKey, Manifest] = {}
         problems: list[Problem] = []
         for manifest in wanted:
             try:
                 live = await self._apply_one(server, manifest, seen.objects.get(object_key(manifest)))
-            except RefusedError as refused:
+            except Refused as refused:
                 problems.append(Problem(object_key(manifest), *_explained(refused)))
             else:
                 applied[object_key(manifest)] = live
@@ -131,7 +131,7 @@ class Cluster:
         body = {"preconditions": {"uid": live["metadata"]["uid"]}, "propagationPolicy": BACKGROUND}
         try:
             await self._request("DELETE", kind.path(server.namespace, name), body=body)
-        except RefusedError as refused:
+        except Refused as refused:
             # Gone, or replaced by another object: either way not ours to delete any more.
             if refused.status not in (404, 409):
                 raise
@@ -143,7 +143,7 @@ class Cluster:
     async def _get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         try:
             return await self._request("GET", kind.path(namespace, name))
-        except RefusedError as refused:
+        except Refused as refused:
             if refused.status == 404:
                 return None
             raise
@@ -168,16 +168,16 @@ class Cluster:
         response = await self._client.call_api(*request, _request_timeout=TIMEOUT)
         content: dict[str, Any] = json.loads(await response.response.read() or b"{}")
         if response.status >= 400:
-            raise RefusedError(response.status, content.get("reason", ""), content.get("message", ""))
+            raise Refused(response.status, content.get("reason", ""), content.get("message", ""))
         return content
 
 
 def _check_claim(server: Server, live: Manifest) -> None:
     match claim(server, live):
         case Claim.COLLECTED:
-            raise CollectionPendingError(f"{live['kind']} {live['metadata']['name']} has a deleted owner")
+            raise BeingCollected(f"{live['kind']} {live['metadata']['name']} has a deleted owner")
         case Claim.FOREIGN:
-            raise RefusedError(409, NAME_CONFLICT, "it exists and belongs to somebody else: rename or delete it")
+            raise Refused(409, NAME_CONFLICT, "it exists and belongs to somebody else: rename or delete it")
 
 
 NAME_CONFLICT = "NameConflict"
@@ -185,7 +185,7 @@ NAME_CONFLICT = "NameConflict"
 ABOUT_THE_OBJECT = {400: "Rejected", 403: "Forbidden", 409: NAME_CONFLICT, 422: "Rejected"}
 
 
-def _explained(refused: RefusedError) -> tuple[str, str]:
+def _explained(refused: Refused) -> tuple[str, str]:
     """Reason and message of a problem; raises what is no problem of the object."""
     reason = ABOUT_THE_OBJECT.get(refused.status)
     if reason is None:

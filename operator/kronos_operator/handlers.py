@@ -1,5 +1,6 @@
 """The triggers: every event on a resource or on something it owns puts the resource's key into the queue."""
 
+from collections.abc import Callable
 from typing import Any
 
 import kopf
@@ -10,8 +11,10 @@ from kronos_operator.identity import DEPLOYMENT_LABEL, FIELD_MANAGER
 from kronos_operator.kinds import OBSERVED
 from kronos_operator.workqueue import WorkQueue
 
+Login = Callable[..., kopf.ConnectionInfo | None]
 
-def registry(queue: WorkQueue[Key]) -> kopf.OperatorRegistry:
+
+def registry(queue: WorkQueue[Key], login: Login = kopf.login_via_client) -> kopf.OperatorRegistry:
     """Handlers that fill the queue.
 
     Only `on.event` is used: kopf retries nothing in it, so it does nothing but enqueue; and it needs no finalizer,
@@ -19,9 +22,7 @@ def registry(queue: WorkQueue[Key]) -> kopf.OperatorRegistry:
     """
     handlers = kopf.OperatorRegistry()
 
-    @kopf.on.login(registry=handlers)
-    def login(**context: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_via_client(**context)
+    kopf.on.login(registry=handlers)(login)
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
     async def resource(namespace: str | None, name: str, **_: Any) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from kronos_operator.api import parse
-from kronos_operator.cluster import Cluster, CollectionPendingError, Key
+from kronos_operator.cluster import Cluster, BeingCollected, Key
 from kronos_operator.plan import plan
 from kronos_operator.render import render
 from kronos_operator.settings import Settings
@@ -36,7 +36,7 @@ class Reconciler:
             wanted = render(server, planned, self._settings)
             try:
                 seen = await self._cluster.apply(server, wanted, seen)
-            except CollectionPendingError as leftover:
+            except BeingCollected as leftover:
                 logger.info("%s/%s: waiting: %s", key.namespace, key.name, leftover)
                 return COLLECTION_SECONDS
             await self._cluster.prune(server, wanted, seen)

@@ -22,6 +22,7 @@ from kronos_operator.plan import Plan
 from kronos_operator.render.service import in_cluster_url
 from kronos_operator.settings import Settings
 
+PROGRESSING = "Progressing"
 POOL_CONDITIONS: dict[PoolName, str] = {"cpu": "CPUPoolReady", "gpu": "GPUPoolReady"}
 
 
@@ -41,13 +42,18 @@ def summarize(pools: list[Condition], server: Server, seen: Observed) -> list[Co
     """All conditions: the pools' and those that follow from them."""
     route = route_ready(server, seen)
     stalled = _stalled(server, seen)
-    waiting = next((condition for condition in [*pools, route] if condition.status != "True"), None)
-    if stalled.status == "True":
-        waiting = stalled
+    waiting = _worst([*pools, route, stalled])
     ready = _says("Ready", waiting is None, *_because(waiting, "AsDeclared", "everything is as declared"))
     busy = waiting is not None and stalled.status == "False"
     reconciling = _says("Reconciling", busy, *_because(waiting if busy else None, "Settled", "nothing is under way"))
     return [ready, _available(server, seen), reconciling, stalled, *pools, route]
+
+
+def _worst(conditions: list[Condition]) -> Condition | None:
+    """The condition that keeps the resource from being ready: what needs help before what only needs time."""
+    waiting = [each for each in conditions if each.status != ("False" if each.type == "Stalled" else "True")]
+    waiting.sort(key=lambda each: (each.type != "Stalled", each.reason == PROGRESSING))
+    return waiting[0] if waiting else None
 
 
 def _says(type_: str, holds: bool, reason: str, message: str) -> Condition:
@@ -64,15 +70,15 @@ def pool_ready(server: Server, pool: PoolName, seen: Observed) -> Condition:
     type_ = POOL_CONDITIONS[pool]
     deployment = seen.deployment(server, pool)
     if deployment is None:
-        return _says(type_, False, "Progressing", f"Deployment {pool_object_name(server, pool)} is not there yet")
+        return _says(type_, False, PROGRESSING, f"Deployment {pool_object_name(server, pool)} is not there yet")
     desired, ready, updated = counts(deployment)
     if _is_settled(deployment):
         if desired == 0:
             return _says(type_, True, "ScaledToZero", f"{pool}.replicas is 0")
         return _says(type_, True, "ReplicasReady", f"{ready}/{desired} replicas ready")
     progress = f"{min(ready, updated)}/{desired} replicas ready"
-    cause = root_cause(Facts(deployment, seen.pool_pods(pool))) or Cause("Progressing", progress)
-    message = cause.message if cause.reason == "Progressing" else f"{progress}: {cause.message}"
+    cause = root_cause(Facts(deployment, seen.pool_pods(pool))) or Cause(PROGRESSING, progress)
+    message = cause.message if cause.reason == PROGRESSING else f"{progress}: {cause.message}"
     return _says(type_, False, cause.reason, message)
 
 
@@ -98,7 +104,7 @@ def route_ready(server: Server, seen: Observed) -> Condition:
     if server.spec.ingress is None:
         return _says("RouteReady", True, "InCluster", "no ingress is declared: reachable inside the cluster")
     if seen.ingress(server) is None:
-        return _says("RouteReady", False, "Progressing", f"Ingress {server.name} is not there yet")
+        return _says("RouteReady", False, PROGRESSING, f"Ingress {server.name} is not there yet")
     return _says("RouteReady", True, "IngressApplied", f"Ingress {server.name} is there")
 
 
