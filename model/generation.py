@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.costs import Work, windows, work_of
 from model.inference import Codec, LanguageModel, Memory
 from model.jobs import Forecast, Job, Scaling
 from model.kronos import Kronos
@@ -23,12 +24,13 @@ class Run:
     """A job in progress: its tokens and its memory. Dropping it cancels the job; nothing else refers to it."""
 
     job: Job
+    max_context: int
     scaling: Scaling
     draws: Draws
     context: Tensor  # (2, rows) coarse and fine tokens of the rows in the first window
     calendar: Tensor  # (rows + horizon, dim)
     memory: Memory | None
-    last: Tensor  # (paths, dim) context row that the next tokens are drawn from
+    last: Tensor | None  # (paths, dim) context row that the next tokens are drawn from; None: not read yet
     drawn: Tensor  # (2, paths, horizon) coarse and fine tokens
     dropped_rows: int
     steps: int = 0  # rows drawn in every path
@@ -44,6 +46,11 @@ class Run:
     def rows(self) -> int:
         """Context rows in the first window."""
         return self.context.shape[1]
+
+    @property
+    def slides(self) -> bool:
+        """Whether the next row is drawn from a window that has moved."""
+        return self.rows + self.steps > self.max_context
 
     def tokens(self, paths: slice) -> Tensor:
         """Context and drawn tokens of some paths: (2, paths, rows + steps)."""
@@ -69,10 +76,14 @@ class Engine:
             self.language = LanguageModel(kronos, max_context, DenseLinear)
             self.codec = Codec(tokenizer, max_context)
 
-    def tokens(self, job: Job) -> int:
-        """Cached tokens the job needs at most, what its paths share counted once."""
-        rows = min(job.used_rows(self.max_context), self.max_context)
-        return rows + job.paths * min(job.horizon - 1, self.max_context - rows)
+    @property
+    def bytes_per_token(self) -> int:
+        """Memory of one token, see `Work.tokens`."""
+        return self.language.bytes_per_token
+
+    def work(self, job: Job) -> Work:
+        """What the job asks of this engine. Raises ValueError where its context policy cannot be kept."""
+        return work_of(job, self.max_context)
 
     @torch.inference_mode()
     def prefill(self, job: Job) -> Run:
@@ -89,6 +100,7 @@ class Engine:
         last = self.language.read(self.language.embed(context, calendar[: context.shape[1]]), memory)
         return Run(
             job=job,
+            max_context=self.max_context,
             scaling=scaling,
             draws=Draws.of(job.sampling, job.seed, self.device),
             context=context,
@@ -108,12 +120,11 @@ class Engine:
         """
         if any(run.done for run in batch):
             raise ValueError("a run that is done can only be finished")
-        growing = [run for run in batch if run.rows + run.steps <= self.max_context]
+        growing, sliding = [run for run in batch if not run.slides], [run for run in batch if run.slides]
         if growing:
             self._grow(growing)
-        for run in batch:
-            if run not in growing:
-                self._slide(run)
+        for run in sliding:
+            self._slide(run)
 
     @torch.inference_mode()
     def finish(self, run: Run) -> Forecast | None:
@@ -125,35 +136,32 @@ class Engine:
         return next(run.decoding)
 
     def _grow(self, runs: list[Run]) -> None:
-        context = joined([run.last for run in runs])
+        # A run changes at the end of each part only, so that a step that failed for want of memory can be repeated.
+        unread = [run for run in runs if run.last is None]
+        if unread:
+            self._read_drawn(unread)
+        context = joined([run.last for run in runs if run.last is not None])
+        memories = [run.memory for run in runs if run.memory is not None]
         draws = Draws.join([run.draws for run in runs])
         paths = [run.job.paths for run in runs]
         steps = torch.tensor([run.steps for run in runs for _ in range(run.job.paths)], device=self.device)
         coarse = choose(self.language.coarse_logits(context), draws, steps, COARSE)
-        memories = [run.memory for run in runs if run.memory is not None]
         fine = choose(self.language.fine_logits(context, coarse, memories), draws, steps, FINE)
-        tokens = torch.stack((coarse, fine))
-        for run, part in zip(runs, torch.split(tokens, paths, dim=1), strict=True):
-            run.drawn[:, :, run.steps] = part
+        for run, tokens in zip(runs, torch.split(torch.stack((coarse, fine)), paths, dim=1), strict=True):
+            run.drawn[:, :, run.steps] = tokens
             run.steps += 1
-        self._advance(runs)
-
-    def _advance(self, runs: list[Run]) -> None:
-        """Read the rows just drawn, where another is to be drawn from them and the window still has room."""
-        going: list[tuple[Run, Memory]] = []
-        for run in runs:
-            if run.memory is not None and not run.done and run.rows + run.steps <= self.max_context:
-                going.append((run, run.memory))
-            else:
+            run.last = None
+            if run.done or run.slides:
                 run.memory = None
-        if not going:
-            return
+
+    def _read_drawn(self, runs: list[Run]) -> None:
+        """Read the rows that were drawn last."""
+        memories = [run.memory for run in runs if run.memory is not None]
         rows = [
-            self.language.embed(run.drawn[:, :, run.steps - 1], run.calendar[run.rows + run.steps - 1])
-            for run, _ in going
+            self.language.embed(run.drawn[:, :, run.steps - 1], run.calendar[run.rows + run.steps - 1]) for run in runs
         ]
-        context = self.language.advance(joined(rows), [memory for _, memory in going])
-        for (run, _), last in zip(going, torch.split(context, [run.job.paths for run, _ in going]), strict=True):
+        context = self.language.advance(joined(rows), memories)
+        for run, last in zip(runs, torch.split(context, [run.job.paths for run in runs]), strict=True):
             run.last = last
 
     def _slide(self, run: Run) -> None:
@@ -166,7 +174,7 @@ class Engine:
         start = run.rows + run.steps - self.max_context
         if run.memory is None:
             run.memory = self._shared_window(run, start)
-        paths = slice(run.path, run.path + max(1, self.max_context // max(1, own)))
+        paths = slice(run.path, run.path + max(1, self.max_context // own))
         tokens = run.tokens(paths)[:, :, -own:]
         calendar = run.calendar[run.rows + run.steps - own : run.rows + run.steps]
         context, kv = self.language.branch(self.language.embed(tokens, calendar), run.memory)
@@ -210,19 +218,6 @@ class Engine:
             slid_steps=max(0, run.rows + run.job.horizon - 1 - self.max_context),
             dropped_rows=run.dropped_rows,
         )
-
-
-def windows(rows: int, horizon: int, max_context: int) -> Iterator[tuple[int, int, int]]:
-    """The spans to decode, (first, last, rows to keep at its end), counted from the first of `rows` context rows.
-
-    One span where the horizon fits into max_context. Else spans of that length at a stride of half of it, of which the
-    second half is kept, so that every kept row has half a window before it.
-    """
-    end = rows + horizon
-    stride = horizon if horizon <= max_context else max(1, max_context // 2)
-    for kept in range(rows, end, stride):
-        last = min(kept + stride, end)
-        yield max(0, last - max_context), last, last - kept
 
 
 def check_pair(kronos: Kronos, tokenizer: KronosTokenizer) -> None:

@@ -53,6 +53,11 @@ class LanguageModel:
         self.cross_out = linear_of(cross.out_proj, pack)
         self.fine_norm = layer.norm.weight.detach()
 
+    @property
+    def bytes_per_token(self) -> int:
+        """Keys and values of every block and of the context, float32."""
+        return (len(self.stack.blocks) + 1) * 2 * self.width * 4
+
     def memory(self, paths: int, prefix_rows: int, path_rows: int) -> Memory:
         """Empty caches for one job, allocated once."""
         heads, size = self.query_table.shape[1:]
@@ -81,6 +86,8 @@ class LanguageModel:
         rows = torch.split(self._context_kv(context), [memory.context.paths for memory in memories])
         for memory, kv in zip(memories, rows, strict=True):
             memory.context.append(0, kv)
+        for memory in memories:
+            memory.blocks.advance()
             memory.context.advance()
         return context
 

@@ -64,7 +64,10 @@ class Stack:
         return self._run(x.flatten(0, 1), factors, attend).view(paths, n, dim)
 
     def next_row(self, x: Tensor, caches: Sequence[Cache]) -> Tensor:
-        """One more row for every path: x (R, dim) holds the caches' paths in order; their keys and values are kept."""
+        """One more row for every path: x (R, dim) holds the caches' paths in order.
+
+        Keys and values are appended; the caller counts them with `advance`.
+        """
         paths = [cache.paths for cache in caches]
         rows = [cache.prefix_length + cache.path_length for cache in caches for _ in range(cache.paths)]
 
@@ -75,10 +78,7 @@ class Stack:
                 seen.append(cache.look(layer, part[:, 0], appended=1))
             return joined(seen)
 
-        x = self._run(x, self.rotation.at(rows), attend)
-        for cache in caches:
-            cache.advance()
-        return x
+        return self._run(x, self.rotation.at(rows), attend)
 
     def _run(self, x: Tensor, factors: Tensor, attend: Attend) -> Tensor:
         for layer, block in enumerate(self.blocks):

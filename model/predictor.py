@@ -147,11 +147,11 @@ def forecast_all(engine: Engine, jobs: Sequence[Job], max_tokens: int = TOKENS_A
     running: dict[int, Run] = {}
     forecasts: dict[int, Forecast] = {}
     while waiting or running:
-        held = sum(engine.tokens(run.job) for run in running.values())
-        while waiting and (not running or held + engine.tokens(waiting[0][1]) <= max_tokens):
+        held = sum(engine.work(run.job).tokens for run in running.values())
+        while waiting and (not running or held + engine.work(waiting[0][1]).tokens <= max_tokens):
             number, job = waiting.popleft()
             running[number] = engine.prefill(job)
-            held += engine.tokens(job)
+            held += engine.work(job).tokens
         engine.step(list(running.values()))
         for number in [number for number, run in running.items() if run.done]:
             forecasts[number] = finish(engine, running.pop(number))

@@ -1,5 +1,6 @@
 """`KronosTokenizer`: K-lines to pairs of tokens and back (arXiv 2508.02739, section 3)."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -86,7 +87,7 @@ class KronosTokenizer(Checkpoint):
             ((tokens[0], self.s1_bits), (tokens[1], self.s2_bits)) if half else ((tokens, self.s1_bits + self.s2_bits),)
         )
         signs = torch.cat([index_to_signs(torch.as_tensor(index), bits) for index, bits in pairs], dim=-1)
-        return signs / (self.s1_bits + self.s2_bits) ** 0.5
+        return signs / math.sqrt(self.s1_bits + self.s2_bits)
 
     def latent(self, x: Tensor) -> Tensor:
         """What is quantized: (B, T, d_in) -> (B, T, bits)."""

@@ -1,0 +1,90 @@
+"""Warms an engine up and measures its rates."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import torch
+
+from model.costs import Rates
+from model.generation import Engine, Run
+from model.jobs import COLUMNS, Job
+from model.sampling import Sampling
+
+FEW_PATHS, MANY_PATHS = 1, 8
+FEW_ROWS, MANY_ROWS = 32, 256
+HORIZON = 8
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of a job's parts; encode is also within prefill."""
+
+    prefill: float
+    step: float
+    finish: float
+    encode: float
+
+
+def warm_up(engine: Engine) -> Rates:
+    """Forecast made-up rows, so that everything is loaded and laid out, and measure while at it."""
+    many_rows = max(2, min(MANY_ROWS, engine.max_context - HORIZON))
+    few_rows = min(FEW_ROWS, many_rows - 1)
+    few, many = (made_up_job(few_rows, FEW_PATHS), made_up_job(many_rows, MANY_PATHS))
+    for job in (few, many):
+        _time(engine, job)  # the first calls of each size set things up
+    short, long = _time(engine, few), _time(engine, many)
+    rows = many_rows - few_rows
+    decoded = rows + (MANY_PATHS - FEW_PATHS) * HORIZON
+    prefill_row, encode_row = _slope(short.prefill, long.prefill, rows), _slope(short.encode, long.encode, rows)
+    step_row = _slope(short.step, long.step, MANY_PATHS - FEW_PATHS)
+    decode_row = _slope(short.finish, long.finish, decoded)
+    return Rates(
+        prefill_call=max(0.0, short.prefill - few_rows * prefill_row),
+        encode_row=min(encode_row, prefill_row),
+        read_row=max(0.0, prefill_row - encode_row),
+        step_call=max(0.0, short.step - FEW_PATHS * step_row),
+        step_row=step_row,
+        decode_call=max(0.0, short.finish - (few_rows + FEW_PATHS * HORIZON) * decode_row),
+        decode_row=decode_row,
+    )
+
+
+def made_up_job(rows: int, paths: int) -> Job:
+    """A job over a random walk that is the same every time."""
+    rng = np.random.default_rng(0)
+    klines = 100 + rng.normal(size=(rows, len(COLUMNS))).cumsum(axis=0)
+    stamps = np.tile(np.array([[0, 0, 0, 1, 1]]), (rows + HORIZON, 1))
+    return Job(klines, stamps[:rows], stamps[rows:], Sampling(sample_count=paths))
+
+
+@torch.inference_mode()
+def _time(engine: Engine, job: Job) -> Timing:
+    scaled = torch.zeros(len(job.rows), len(COLUMNS), device=engine.device)
+    encode = _seconds(engine, lambda: engine.codec.encode(scaled))
+    runs = []
+    prefill = _seconds(engine, lambda: runs.append(engine.prefill(job)))
+    [run] = runs
+    # The last step reads nothing back, so it is shorter than the others.
+    steps = [_seconds(engine, lambda: engine.step([run])) for _ in range(HORIZON)][:-1]
+    finish = _seconds(engine, lambda: _finish(engine, run))
+    return Timing(prefill, median(steps), finish, encode)
+
+
+def _finish(engine: Engine, run: Run) -> None:
+    while engine.finish(run) is None:
+        pass
+
+
+def _seconds(engine: Engine, effect: Callable[[], object]) -> float:
+    start = perf_counter()
+    effect()
+    if engine.device.type == "cuda":
+        torch.cuda.synchronize(engine.device)
+    return perf_counter() - start
+
+
+def _slope(low: float, high: float, distance: int) -> float:
+    return max(0.0, high - low) / distance
