@@ -1,0 +1,62 @@
+"""What Prometheus scrapes."""
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+ROWS = (16, 32, 64, 128, 256, 512, 1024, 2048, 8192, 32768)
+
+
+class Metrics:
+    """The collectors of one server, in a registry of its own. Names are what dashboards use."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        self.requests = Counter(
+            "kronos_requests_total", "Forecast requests by outcome.", ["route", "status"], registry=registry
+        )
+        self.duration = Histogram(
+            "kronos_request_duration_seconds",
+            "From a request's arrival to its reply.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.inference = Histogram(
+            "kronos_model_inference_seconds",
+            "From a job's first computation to its forecast.",
+            ["endpoint"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.concurrent = Gauge("kronos_concurrent_requests", "Forecast requests being answered.", registry=registry)
+        self.timeouts = Counter(
+            "kronos_timeouts_total", "Requests past their deadline.", ["endpoint"], registry=registry
+        )
+        self.rate_limited = Counter(
+            "kronos_rate_limit_hits_total", "Requests refused by the rate limit.", ["container"], registry=registry
+        )
+        self.security = Counter(
+            "kronos_security_events_total",
+            "Requests refused by key or whitelist.",
+            ["event", "container"],
+            registry=registry,
+        )
+        self.input_size = Histogram(
+            "kronos_prediction_input_size", "K-lines of a request.", ["endpoint"], buckets=ROWS, registry=registry
+        )
+        self.size_rejections = Counter(
+            "kronos_request_size_rejections_total", "Bodies above the size limit.", registry=registry
+        )
+
+    def text(self) -> bytes:
+        """The exposition format."""
+        return generate_latest(self.registry)

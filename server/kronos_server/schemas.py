@@ -1,0 +1,144 @@
+"""Request bodies to jobs, forecasts to reply bodies."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from kronos_server import klines, timestamps
+from kronos_server.errors import ForecastError, InvalidRequest, Violation
+from kronos_server.forecasts import COLUMNS, Forecast, Job, Sampling, Versions
+from kronos_server.settings import Settings
+from kronos_server.timestamps import Moments
+from kronos_server.wire import MOST_HORIZON, BatchRequest, ForecastRequest, Overrides
+
+Loc = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
+
+MOST_VIOLATIONS = 20
+# Float32 has no room beyond: colder is greedy, hotter is uniform already.
+COLDEST, HOTTEST = 1e-6, 1e6
+# Above any vocabulary, and small enough for every integer type on the way.
+MOST_TOKENS = 2**20
+
+_ids = itertools.count(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A validated request for one series: the job, and what its reply repeats."""
+
+    series_id: str | None
+    future: Moments
+    job: Job
+
+
+def single(body: bytes, settings: Settings, deadline: float) -> Question:
+    """The body of a single request. Raises `InvalidRequest`."""
+    return _question(_validated(ForecastRequest, _loads(body)), settings, deadline, ("body",))
+
+
+def batch(body: bytes, settings: Settings, deadline: float) -> list[Question]:
+    """The body of a batch request; one bad item makes all of it invalid. Raises `InvalidRequest`."""
+    items = _validated(BatchRequest, _loads(body)).items
+    return [_question(item, settings, deadline, ("body", "items", index)) for index, item in enumerate(items)]
+
+
+def _loads(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        # The decoder says what and where, and quotes nothing.
+        raise InvalidRequest("The body is not JSON.", violations=[Violation(("body", error.pos), error.msg)]) from None
+
+
+def _validated(model: type[Model], value: Any) -> Model:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        complaints = error.errors(include_url=False, include_context=False, include_input=False)[:MOST_VIOLATIONS]
+        violations = [Violation(("body", *complaint["loc"]), complaint["msg"]) for complaint in complaints]
+        raise InvalidRequest("The request breaks a rule.", violations=violations) from None
+
+
+def _question(request: ForecastRequest, settings: Settings, deadline: float, loc: Loc) -> Question:
+    context = klines.parse(request.candles, (*loc, "candles"))
+    past = timestamps.parse(request.timestamps, (*loc, "timestamps"), klines.MOST_ROWS)
+    if len(past.sent) != len(context):
+        msg = f"must be as many as candles: {len(past.sent)} timestamps, {len(context)} K-lines"
+        raise InvalidRequest.at((*loc, "timestamps"), msg)
+    future = _future(request, past, settings, loc)
+    times, horizon_times = timestamps.wall_clocks(past, future)
+    sampling = _sampling(request.overrides or Overrides(), settings)
+    return Question(
+        series_id=request.series_id,
+        future=future,
+        job=Job(next(_ids), context, times, horizon_times, sampling, deadline),
+    )
+
+
+def _future(request: ForecastRequest, past: Moments, settings: Settings, loc: Loc) -> Moments:
+    """The timestamps to forecast: those sent, or the history continued."""
+    pred_len = request.overrides.pred_len if request.overrides else None
+    asked = {("horizon",): request.horizon, ("overrides", "pred_len"): pred_len}
+    wanted = {place: count for place, count in asked.items() if count is not None}
+    if request.prediction_timestamps is None:
+        horizon = next(iter(wanted.values()), settings.default_pred_len)
+        future = timestamps.continued(past, horizon, request.freq, (*loc, "freq"))
+    else:
+        future = _sent_future(request.prediction_timestamps, past, (*loc, "prediction_timestamps"))
+    for place, count in wanted.items():
+        if count != len(future.sent):
+            raise InvalidRequest.at((*loc, *place), f"must equal the number of rows to forecast, {len(future.sent)}")
+    return future
+
+
+def _sent_future(values: Any, past: Moments, loc: Loc) -> Moments:
+    future = timestamps.parse(values, loc, MOST_HORIZON)
+    if future.aware != past.aware:
+        raise InvalidRequest.at(loc, "must carry a zone just as timestamps do: send all with one, or all without")
+    if future.instants[0] <= past.instants[-1]:
+        raise InvalidRequest.at((*loc, 0), "must be after the last of timestamps")
+    return future
+
+
+def _sampling(overrides: Overrides, settings: Settings) -> Sampling:
+    def chosen(name: str) -> Any:
+        value = getattr(overrides, name)
+        return getattr(settings, f"default_{name}") if value is None else value
+
+    temperature = chosen("temperature")
+    return Sampling(
+        temperature=0.0 if temperature < COLDEST else min(temperature, HOTTEST),
+        top_k=min(chosen("top_k"), MOST_TOKENS),
+        top_p=min(chosen("top_p"), 1.0),
+        sample_count=chosen("sample_count"),
+    )
+
+
+def single_reply(question: Question, forecast: Forecast, versions: Versions) -> bytes:
+    """The reply to a single request."""
+    return orjson.dumps(_reply(question, forecast, versions))
+
+
+def batch_reply(questions: Sequence[Question], forecasts: Sequence[Forecast], versions: Versions) -> bytes:
+    """The reply to a batch: a bare list, in the order of the request."""
+    return orjson.dumps([_reply(*pair, versions) for pair in zip(questions, forecasts, strict=True)])
+
+
+def _reply(question: Question, forecast: Forecast, versions: Versions) -> dict[str, Any]:
+    if not np.isfinite(forecast.rows).all():
+        raise ForecastError("The model's forecast is not finite.")
+    rows = zip(question.future.sent, forecast.rows.tolist(), strict=True)
+    return {
+        "series_id": question.series_id,
+        "prediction": [
+            {"timestamp": timestamps.written(moment)} | dict(zip(COLUMNS, row, strict=True)) for moment, row in rows
+        ],
+        "model_version": versions.model,
+        "tokenizer_version": versions.tokenizer,
+    }
