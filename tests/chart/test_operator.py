@@ -1,11 +1,12 @@
 """The operator's Deployment follows the values."""
 
-import json
 from typing import Any
 
 import pytest
 
 from chart.helm import Helm
+from kronos_operator.api.model import ClaimSource, ModelSource
+from kronos_operator.settings import KRONOS_SMALL, Settings
 
 DIGEST = "sha256:" + "0" * 64
 
@@ -100,10 +101,31 @@ def test_a_value_becomes_a_setting(helm: Helm, values: dict[str, Any], setting: 
     assert helm.render(**values).operator_settings[f"KRONOS_OPERATOR_{setting}"] == value
 
 
-def test_the_default_model_is_handed_over_as_json(helm: Helm) -> None:
-    model = {"name": "kronos-small", "source": {"persistentVolumeClaim": {"claimName": "weights", "path": "small"}}}
-    settings = helm.render(defaultModel=model).operator_settings
-    assert json.loads(settings["KRONOS_OPERATOR_DEFAULT_MODEL"]) == model
+def read_by_the_operator(given: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings that the operator makes of these variables, each of which must be one of its own."""
+    assert {name.removeprefix("KRONOS_OPERATOR_").lower() for name in given} <= Settings.model_fields.keys()
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    return Settings()
+
+
+def test_the_operator_reads_the_default_settings(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = read_by_the_operator(helm.render().operator_settings, monkeypatch)
+    assert settings.watch_namespaces == ()
+    assert settings.default_model == KRONOS_SMALL
+
+
+def test_the_operator_reads_every_setting_that_values_change(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = {"claimName": "weights", "path": "small", "tokenizerPath": "tokenizer"}
+    release = helm.render(
+        watchNamespaces=["forecasts", "desk"],
+        testing={"gpuDevice": "cpu"},
+        defaultModel={"name": "kronos-small", "source": {"persistentVolumeClaim": claim}},
+    )
+    settings = read_by_the_operator(release.operator_settings, monkeypatch)
+    assert settings.watch_namespaces == ("forecasts", "desk")
+    assert settings.testing_gpu_device == "cpu"
+    assert settings.default_model.source == ModelSource(persistent_volume_claim=ClaimSource(**claim))
 
 
 def test_the_operators_image_can_come_from_anywhere(helm: Helm) -> None:

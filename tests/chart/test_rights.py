@@ -16,6 +16,7 @@ SERVED = {
     "services.": READ | {"create", "patch", "delete"},
     "poddisruptionbudgets.policy": READ | {"create", "patch", "delete"},
     "deployments.apps": READ | {"create", "patch", "delete"},
+    "controllerrevisions.apps": READ | {"create", "patch", "delete"},
     "ingresses.networking.k8s.io": READ | {"create", "patch", "delete"},
     "pods.": READ,
     "endpointslices.discovery.k8s.io": READ,

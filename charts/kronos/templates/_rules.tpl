@@ -16,6 +16,10 @@
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, list, watch, create, patch, delete]
+# The pod templates that worked, kept for the rollback.
+- apiGroups: [apps]
+  resources: [controllerrevisions]
+  verbs: [get, list, watch, create, patch, delete]
 # Pools and routes inside the cluster; and the pools' identity, which has no rights of its own.
 - apiGroups: [""]
   resources: [services, serviceaccounts]
