@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 
 import torch
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -85,7 +84,7 @@ def locate(source: str | os.PathLike[str], *, revision: str | None = None, local
                 local_files_only=local_files_only,
             )
         )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except Exception as error:  # the hub library lets through errors of its HTTP library, too
         at = f" at revision {revision}" if revision else ""
         raise CheckpointError(f"{source} is not a folder, and as a hub id{at} it cannot be had: {error}") from error
 

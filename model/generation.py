@@ -13,6 +13,7 @@ from model.jobs import Forecast, Job, Scaling
 from model.kronos import Kronos
 from model.network import joined
 from model.packed import DenseLinear
+from model.pairing import check_pair
 from model.sampling import COARSE, FINE, Draws, choose
 from model.tokenizer import KronosTokenizer
 
@@ -217,12 +218,4 @@ class Engine:
             context_rows=run.rows,
             slid_steps=max(0, run.rows + run.job.horizon - 1 - self.max_context),
             dropped_rows=run.dropped_rows,
-        )
-
-
-def check_pair(kronos: Kronos, tokenizer: KronosTokenizer) -> None:
-    """Raise ValueError where a tokenizer's tokens are not those of the model."""
-    if kronos.s1_bits != tokenizer.s1_bits:
-        raise ValueError(
-            f"the tokenizer has {tokenizer.s1_bits} bits a token, the model {kronos.s1_bits}: they are no pair"
         )

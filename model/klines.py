@@ -24,6 +24,9 @@ def read_rows(df: pd.DataFrame) -> NDArray[np.float64]:
     missing = [column for column in PRICES if column not in df.columns]
     if missing:
         raise ValueError(f"columns {missing} are missing")
+    twice = [column for column in COLUMNS if list(df.columns).count(column) > 1]
+    if twice:
+        raise ValueError(f"columns {twice} are there more than once")
     if not len(df):
         raise ValueError("there are no rows")
     rows = np.zeros((len(df), len(COLUMNS)))
@@ -41,7 +44,10 @@ def read_rows(df: pd.DataFrame) -> NDArray[np.float64]:
 def read_timestamps(name: str, values: Timestamps, length: int) -> pd.DatetimeIndex:
     """Timestamps of any kind that pandas reads, strictly rising. Raises ValueError that names the first odd row."""
     try:
-        index = pd.DatetimeIndex(pd.to_datetime(pd.Index(list(values))))
+        given = pd.Index(list(values))
+        if pd.api.types.is_numeric_dtype(given.dtype) and length:
+            raise ValueError("numbers are no timestamps: convert them with pandas.to_datetime(values, unit=...)")
+        index = pd.DatetimeIndex(pd.to_datetime(given, format="ISO8601"))
     except (ValueError, TypeError) as error:
         raise ValueError(f"{name}: {error}") from error
     if len(index) != length:
@@ -73,7 +79,8 @@ def frame(forecast: Forecast, index: pd.DatetimeIndex) -> pd.DataFrame:
 
 
 def _numbers(df: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    try:
-        return df[column].to_numpy(dtype=np.float64)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"column {column}: {error}") from error
+    numbers = pd.to_numeric(df[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    missing = np.flatnonzero(np.isnan(numbers))
+    if len(missing):
+        raise ValueError(f"column {column}, row {missing[0]}: {df[column].iloc[missing[0]]!r} is not a number")
+    return numbers

@@ -141,14 +141,14 @@ def read_job(
     return Job(rows, calendar_stamps(past), calendar_stamps(future), sampling, seed, context_policy), future
 
 
-def forecast_all(engine: Engine, jobs: Sequence[Job], max_tokens: int = TOKENS_AT_ONCE) -> list[Forecast]:
+def forecast_all(engine: Engine, jobs: Sequence[Job]) -> list[Forecast]:
     """Run jobs together, as many at a time as their tokens fit; forecasts in the order of the jobs."""
     waiting = deque(enumerate(jobs))
     running: dict[int, Run] = {}
     forecasts: dict[int, Forecast] = {}
     while waiting or running:
         held = sum(engine.work(run.job).tokens for run in running.values())
-        while waiting and (not running or held + engine.work(waiting[0][1]).tokens <= max_tokens):
+        while waiting and (not running or held + engine.work(waiting[0][1]).tokens <= TOKENS_AT_ONCE):
             number, job = waiting.popleft()
             running[number] = engine.prefill(job)
             held += engine.work(job).tokens
