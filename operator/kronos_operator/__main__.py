@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import socket
 import sys
 from collections.abc import Coroutine
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import kopf
 from kubernetes.aio.client import ApiClient
@@ -71,6 +72,8 @@ async def watch(queue: WorkQueue[Key], settings: Settings, ready: asyncio.Event)
         namespaces=settings.watch_namespaces,
         clusterwide=not settings.watch_namespaces,
         standalone=True,
+        # Left to itself, kopf asks for the user's name, and a numeric uid has none. The type is private to kopf.
+        identity=cast(Any, socket.gethostname()),
         ready_flag=ready,
     )
 

@@ -1,0 +1,85 @@
+"""etcd, API server, controller manager and scheduler."""
+
+import signal
+
+from cluster.binaries import program
+from cluster.layout import NODE_IP, SERVICE_CIDR, layout
+from cluster.processes import require_running, run, start, stop, succeeds
+from cluster.progress import wait_for
+
+_ETCD = "http://127.0.0.1:2379"
+
+
+def kubectl(*arguments: str) -> str:
+    """Run kubectl as the cluster's administrator and return what it printed."""
+    return run(program("kubectl"), "--kubeconfig", layout().kubeconfig, *arguments)
+
+
+def api_answers() -> bool:
+    config = layout().kubeconfig
+    question = ["--request-timeout", "2s", "get", "--raw", "/readyz"]
+    return config.exists() and succeeds(program("kubectl"), "--kubeconfig", config, *question)
+
+
+def start_control_plane() -> None:
+    _start_etcd()
+    _start_api_server()
+    wait_for("the API server being ready", _api_ready, 90)
+    for name, options in {
+        "kube-controller-manager": (
+            f"--root-ca-file={layout().pki}/ca.crt",
+            f"--service-account-private-key-file={layout().pki}/service-account.key",
+            "--use-service-account-credentials",
+        ),
+        "kube-scheduler": (),
+    }.items():
+        kubeconfig = f"--kubeconfig={layout().config}/{name}.kubeconfig"
+        start(name, program(name), kubeconfig, "--leader-elect=false", "--bind-address=127.0.0.1", *options)
+
+
+def stop_control_plane() -> None:
+    """End it at once: its data is thrown away, and an API server asked politely lingers on its port."""
+    for name in ("kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd"):
+        stop(name, signal.SIGKILL)
+
+
+def _api_ready() -> bool:
+    require_running("kube-apiserver")
+    return api_answers()
+
+
+def _start_etcd() -> None:
+    start(
+        "etcd",
+        program("etcd"),
+        f"--data-dir={layout().etcd}",
+        f"--listen-client-urls={_ETCD}",
+        f"--advertise-client-urls={_ETCD}",
+        "--listen-peer-urls=http://127.0.0.1:2380",
+        "--unsafe-no-fsync",
+        "--log-level=warn",
+    )
+
+
+def _start_api_server() -> None:
+    pki = layout().pki
+    start(
+        "kube-apiserver",
+        program("kube-apiserver"),
+        f"--etcd-servers={_ETCD}",
+        f"--bind-address={NODE_IP}",
+        f"--advertise-address={NODE_IP}",
+        f"--service-cluster-ip-range={SERVICE_CIDR}",
+        f"--client-ca-file={pki}/ca.crt",
+        f"--tls-cert-file={pki}/apiserver.crt",
+        f"--tls-private-key-file={pki}/apiserver.key",
+        f"--kubelet-client-certificate={pki}/apiserver-kubelet.crt",
+        f"--kubelet-client-key={pki}/apiserver-kubelet.key",
+        "--kubelet-preferred-address-types=InternalIP",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-key-file={pki}/service-account.pub",
+        f"--service-account-signing-key-file={pki}/service-account.key",
+        "--authorization-mode=Node,RBAC",
+        "--enable-admission-plugins=NodeRestriction",
+        "--allow-privileged=true",
+    )

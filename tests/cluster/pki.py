@@ -1,0 +1,98 @@
+"""The cluster's own certificate authority, and a kubeconfig for each of its clients."""
+
+import json
+from pathlib import Path
+
+from cluster.layout import API_URL, FIRST_SERVICE_IP, NODE, NODE_IP, layout
+from cluster.processes import run
+
+# Python 3.13 verifies strictly (RFC 5280): an authority must say what its key is for, and name the keys.
+_AUTHORITY = """\
+[req]
+distinguished_name = name
+x509_extensions = authority
+[name]
+[authority]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign,cRLSign,digitalSignature
+subjectKeyIdentifier = hash
+"""
+_LEAF = [
+    "basicConstraints=critical,CA:FALSE",
+    "keyUsage=critical,digitalSignature,keyEncipherment",
+    "extendedKeyUsage=serverAuth,clientAuth",
+    "subjectKeyIdentifier=hash",
+    "authorityKeyIdentifier=keyid",
+]
+_SERVER_NAMES = ["DNS:kubernetes", "DNS:kubernetes.default", "DNS:kubernetes.default.svc", "DNS:localhost"]
+_DAYS = "365"
+
+
+def create_certificates() -> None:
+    """Write the authority, the API server's certificate and the service account key."""
+    folder = layout().pki
+    (folder / "ca.conf").write_text(_AUTHORITY)
+    _request(folder / "ca", "/CN=kronos-ca", "-x509", "-days", _DAYS, "-config", str(folder / "ca.conf"))
+    addresses = [f"IP:{ip}" for ip in (NODE_IP, FIRST_SERVICE_IP, "127.0.0.1")]
+    _issue("apiserver", "/CN=kube-apiserver", f"subjectAltName={','.join(_SERVER_NAMES + addresses)}")
+    _issue("apiserver-kubelet", "/O=system:masters/CN=kube-apiserver-kubelet")
+    run("openssl", "genrsa", "-out", folder / "service-account.key", "2048")
+    run("openssl", "rsa", "-in", folder / "service-account.key", "-pubout", "-out", folder / "service-account.pub")
+
+
+def create_kubeconfigs() -> None:
+    """Write a kubeconfig per client, under the names that Kubernetes' default roles are bound to."""
+    for client, subject in {
+        "admin": "/O=system:masters/CN=kronos-admin",
+        "kube-controller-manager": "/CN=system:kube-controller-manager",
+        "kube-scheduler": "/CN=system:kube-scheduler",
+        "kube-proxy": "/CN=system:kube-proxy",
+        "kubelet": f"/O=system:nodes/CN=system:node:{NODE}",
+    }.items():
+        _issue(client, subject)
+        path = layout().config / f"{client}.kubeconfig"
+        path.write_text(json.dumps(_kubeconfig(client), indent=1))
+        path.chmod(0o600)
+
+
+def _issue(name: str, subject: str, *extensions: str) -> None:
+    folder = layout().pki
+    (folder / f"{name}.ext").write_text("\n".join([*_LEAF, *extensions]) + "\n")
+    _request(folder / name, subject)
+    authority: list[str | Path] = ["-CA", folder / "ca.crt", "-CAkey", folder / "ca.key", "-CAcreateserial"]
+    files: list[str | Path] = [
+        "-in",
+        folder / f"{name}.crt",
+        "-out",
+        folder / f"{name}.pem",
+        "-extfile",
+        folder / f"{name}.ext",
+    ]
+    run("openssl", "x509", "-req", *authority, "-days", _DAYS, *files)
+    (folder / f"{name}.pem").replace(folder / f"{name}.crt")
+
+
+def _request(stem: Path, subject: str, *options: str) -> None:
+    key: list[str | Path] = ["-newkey", "rsa:2048", "-nodes", "-keyout", stem.with_suffix(".key")]
+    run("openssl", "req", "-new", *key, "-subj", subject, "-out", stem.with_suffix(".crt"), *options)
+
+
+def _kubeconfig(client: str) -> dict[str, object]:
+    folder = layout().pki
+    cluster = {"server": API_URL, "certificate-authority-data": _base64(folder / "ca.crt")}
+    user = {
+        "client-certificate-data": _base64(folder / f"{client}.crt"),
+        "client-key-data": _base64(folder / f"{client}.key"),
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "kronos", "cluster": cluster}],
+        "users": [{"name": client, "user": user}],
+        "contexts": [{"name": "kronos", "context": {"cluster": "kronos", "user": client}}],
+        "current-context": "kronos",
+    }
+
+
+def _base64(path: Path) -> str:
+    return run("openssl", "base64", "-A", "-in", path)
