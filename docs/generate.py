@@ -1,4 +1,4 @@
-"""Writes the reference pages that repeat what the code says; with --check, fails where they are out of date."""
+"""Writes the files that repeat what the code says; with --check, fails where one is out of date."""
 
 import json
 import re
@@ -12,11 +12,13 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from kronos_operator.api.model import Model
+from kronos_operator.crd import resource_schema
 from kronos_operator.settings import Settings as OperatorSettings
 from kronos_server.settings import Settings as ServerSettings
 
 ROOT = Path(__file__).parents[1]
 VALUES = ROOT / "charts/kronos/values.yaml"
+VALUES_SCHEMA = ROOT / "charts/kronos/values.schema.json"
 KEY = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z]+):( |$)")
 
 
@@ -119,19 +121,53 @@ The chart sets these from its [values](values.md).
 """
 
 
-PAGES: dict[str, Callable[[], str]] = {"docs/values.md": values_page, "docs/settings.md": settings_page}
+# What a structural schema and JSON Schema have in common; the rest is the API server's to check.
+SHARED = frozenset(
+    "type enum pattern required minimum maximum minLength maxLength minItems maxItems minProperties maxProperties".split()
+)
+
+
+def closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """A part of the CRD as JSON Schema in which every object with named properties refuses other names."""
+    kept = {key: value for key, value in schema.items() if key in SHARED}
+    if schema.get("x-kubernetes-int-or-string"):
+        kept["type"] = ["integer", "string"]
+    if "properties" in schema:
+        kept["properties"] = {name: closed(part) for name, part in schema["properties"].items()}
+        kept["additionalProperties"] = False
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            kept[key] = closed(schema[key])
+    return kept
+
+
+def values_schema() -> str:
+    """The chart's schema, with what the CRD says about a spec as its definition `spec`.
+
+    Helm 3 drops unknown fields of a custom resource without a word, so the values are the place to refuse them.
+    """
+    schema = json.loads(VALUES_SCHEMA.read_text())
+    schema["definitions"]["spec"] = closed(resource_schema()["properties"]["spec"])
+    return json.dumps(schema, indent=2) + "\n"
+
+
+FILES: dict[str, Callable[[], str]] = {
+    "docs/values.md": values_page,
+    "docs/settings.md": settings_page,
+    "charts/kronos/values.schema.json": values_schema,
+}
 
 
 def main(arguments: list[str]) -> int:
-    """Write the pages, or with --check name those that differ."""
-    pages = {path: page() for path, page in PAGES.items()}
-    stale = [path for path, text in pages.items() if not (ROOT / path).exists() or (ROOT / path).read_text() != text]
+    """Write the files, or with --check name those that differ."""
+    texts = {path: text() for path, text in FILES.items()}
+    stale = [path for path, text in texts.items() if not (ROOT / path).exists() or (ROOT / path).read_text() != text]
     if arguments == ["--check"]:
         for path in stale:
             sys.stderr.write(f"{path} is out of date: run python docs/generate.py\n")
         return 1 if stale else 0
     for path in stale:
-        (ROOT / path).write_text(pages[path])
+        (ROOT / path).write_text(texts[path])
     return 0
 
 

@@ -38,7 +38,7 @@ def test_without_a_deployment_they_show_how_to_make_one(helm: Helm) -> None:
 
 
 def test_they_mention_the_hub_only_while_it_is_needed(helm: Helm) -> None:
-    own = {"source": {"persistentVolumeClaim": {"claimName": "weights", "path": "small"}}}
+    own = {"name": "small", "source": {"image": {"reference": "r.example/small:1"}}}
     assert "Hugging Face hub" in notes(helm)
     assert "Hugging Face hub" not in notes(helm, defaultModel=own)
     assert "Hugging Face hub" not in notes(helm, kronosDeployment={"spec": {"model": own}})

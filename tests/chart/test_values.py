@@ -18,8 +18,6 @@ FREE = {
     "operator.podLabels",
     "operator.podAnnotations",
     "operator.serviceAccount.annotations",
-    "kronosDeployment.spec.cpu",
-    "kronosDeployment.spec.ingress",
 }
 
 
@@ -61,10 +59,14 @@ def test_a_typo_is_refused_by_its_name(helm: Helm, path: str) -> None:
         ("imagePullSecrets", ["registry"]),
         ("watchNamespaces", ["Forecasts"]),
         ("defaultModel", {"nmae": "x"}),
+        ("defaultModel", {"name": "x", "source": {"imgae": {}}}),
         ("kronosDeployment.name", "Kronos"),
         ("kronosDeployment.create", "yes"),
         ("kronosDeployment.spec", {"cpus": {}}),
         ("kronosDeployment.spec.paused", "no"),
+        ("kronosDeployment.spec.cpu.replicas", "two"),
+        ("kronosDeployment.spec.gpu.accelerator", {"cuont": 1}),
+        ("kronosDeployment.spec.model.source", {"persistentVolumeClaim": {"claim": "weights"}}),
     ],
 )
 def test_a_wrong_value_is_refused_by_the_name_of_its_field(helm: Helm, path: str, value: Any) -> None:
