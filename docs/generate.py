@@ -122,9 +122,9 @@ The chart sets these from its [values](values.md).
 
 
 # What a structural schema and JSON Schema have in common; the rest is the API server's to check.
-SHARED = frozenset(
-    "type enum pattern required minimum maximum minLength maxLength minItems maxItems minProperties maxProperties".split()
-)
+SHARED = {"type", "enum", "pattern", "required", "minimum", "maximum"} | {
+    f"{bound}{what}" for bound in ("min", "max") for what in ("Length", "Items", "Properties")
+}
 
 
 def closed(schema: dict[str, Any]) -> dict[str, Any]:
