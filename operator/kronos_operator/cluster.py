@@ -8,16 +8,18 @@ from typing import Any, NamedTuple
 import aiohttp
 from kubernetes.aio.client import ApiClient
 
-from kronos_operator.api import Manifest, Server, Status
+from kronos_operator.api import Manifest, PoolName, Server, Status
 from kronos_operator.drift import drifted
-from kronos_operator.identity import DEPLOYMENT_LABEL, FIELD_MANAGER, Claim, claim
-from kronos_operator.kinds import ENDPOINT_SLICE, OBSERVED, OWNED, POD, RESOURCE, Kind
-from kronos_operator.observed import ObjectKey, Observed, Problem, object_key
+from kronos_operator.identity import DEPLOYMENT_LABEL, FIELD_MANAGER, POOL_LABEL, Claim, claim
+from kronos_operator.kinds import ENDPOINT_SLICE, EVENT, OBSERVED, OWNED, POD, RESOURCE, Kind
+from kronos_operator.observed import ObjectKey, Observed, Problem, is_puzzling, object_key
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT = aiohttp.ClientTimeout(total=30)
 KINDS = {kind.name: kind for kind in OWNED}
+# Pods of one resource whose events are read in one look; they tend to fail alike.
+EXPLAINED_PODS = 4
 # The body of a delete; owners' children go in the background, as with kubectl.
 BACKGROUND = "Background"
 
@@ -63,11 +65,14 @@ class Cluster:
         selector = [("labelSelector", f"{DEPLOYMENT_LABEL}={server.name}")]
         lists = await asyncio.gather(*(self._list(kind, server.namespace, selector) for kind in OBSERVED))
         found = dict(zip(OBSERVED, lists, strict=True))
+        puzzling = [pod for pod in found[POD] if is_puzzling(pod)][:EXPLAINED_PODS]
+        warnings = await asyncio.gather(*(self._warnings(pod) for pod in puzzling))
         owned = [item for kind in OWNED for item in found[kind]]
         return Observed(
             objects={object_key(item): item for item in owned if claim(server, item) is not Claim.FOREIGN},
             pods=tuple(found[POD]),
             slices=tuple(found[ENDPOINT_SLICE]),
+            warnings=tuple(event for events in warnings for event in events),
         )
 
     async def apply(self, server: Server, wanted: list[Manifest], seen: Observed) -> Observed:
@@ -87,11 +92,14 @@ class Cluster:
                 applied[object_key(manifest)] = live
         return seen.with_applied(applied, tuple(problems))
 
-    async def prune(self, server: Server, wanted: list[Manifest], seen: Observed) -> None:
-        """Delete what the resource owns and no longer wants, in reverse order of applying."""
+    async def prune(
+        self, server: Server, wanted: list[Manifest], seen: Observed, retained: frozenset[PoolName]
+    ) -> None:
+        """Delete what the resource owns and no longer wants, in reverse order of applying; not of retained pools."""
         keep = {object_key(manifest) for manifest in wanted}
         for key, live in reversed(list(seen.objects.items())):
-            if key not in keep and claim(server, live) is Claim.OURS and "deletionTimestamp" not in live["metadata"]:
+            spared = key in keep or live["metadata"]["labels"].get(POOL_LABEL) in retained
+            if not spared and claim(server, live) is Claim.OURS and "deletionTimestamp" not in live["metadata"]:
                 await self._delete(server, live)
 
     async def write_status(self, server: Server, status: Status) -> None:
@@ -108,6 +116,11 @@ class Cluster:
         ready = status.condition("Ready")
         if ready:
             logger.info("%s/%s: Ready=%s %s", server.namespace, server.name, ready.status, ready.reason)
+
+    async def _warnings(self, pod: Manifest) -> list[Manifest]:
+        """Warning events about one pod; not watched, since there are too many of them in a cluster."""
+        about = f"involvedObject.uid={pod['metadata']['uid']},type=Warning"
+        return await self._list(EVENT, pod["metadata"]["namespace"], [("fieldSelector", about)])
 
     async def _apply_one(self, server: Server, manifest: Manifest, live: Manifest | None) -> Manifest:
         kind = KINDS[manifest["kind"]]

@@ -11,6 +11,9 @@ from kronos_operator.identity import DEPLOYMENT_LABEL, FIELD_MANAGER
 from kronos_operator.kinds import OBSERVED
 from kronos_operator.workqueue import WorkQueue
 
+# An API server may be away for long: nearly an hour before the process gives up and is started again.
+RECONNECT_SECONDS = [1, 1, 2, 3, *[5] * 700]
+
 Login = Callable[..., kopf.ConnectionInfo | None]
 
 
@@ -42,6 +45,7 @@ def kopf_settings(namespaces: tuple[str, ...]) -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.peering.standalone = True
     settings.scanning.disabled = bool(namespaces)
+    settings.networking.error_backoffs = RECONNECT_SECONDS
     # Never written, since no handler needs them; a name of our own all the same.
     settings.persistence.finalizer = f"{GROUP}/{FIELD_MANAGER}"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)

@@ -8,6 +8,8 @@ from kronos_operator.kinds import Kind
 FIELD_MANAGER = "kronos-operator"
 DEPLOYMENT_LABEL = "kronos.dev/deployment"
 POOL_LABEL = "kronos.dev/pool"
+# On pods: which template they were made from.
+REVISION_LABEL = "kronos.dev/revision"
 
 
 def pool_object_name(server: Server, pool: PoolName) -> str:
@@ -60,6 +62,13 @@ def owned(server: Server, kind: Kind, name: str, component: str) -> Manifest:
             "ownerReferences": [owner_reference(server)],
         },
     }
+
+
+def pool_owned(server: Server, kind: Kind, pool: PoolName, name: str | None = None) -> Manifest:
+    """The beginning of the manifest of an object that belongs to one pool."""
+    manifest = owned(server, kind, name or pool_object_name(server, pool), pool)
+    manifest["metadata"]["labels"][POOL_LABEL] = pool
+    return manifest
 
 
 class Claim(Enum):

@@ -35,13 +35,16 @@ RESOURCE = Kind(API_VERSION, KIND, PLURAL)
 SERVICE_ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts")
 SERVICE = Kind("v1", "Service", "services")
 DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+CONTROLLER_REVISION = Kind("apps/v1", "ControllerRevision", "controllerrevisions")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
 
 # Applied in this order and pruned in reverse.
-OWNED = (SERVICE_ACCOUNT, SERVICE, DISRUPTION_BUDGET, DEPLOYMENT, INGRESS)
+OWNED = (SERVICE_ACCOUNT, SERVICE, DISRUPTION_BUDGET, CONTROLLER_REVISION, DEPLOYMENT, INGRESS)
 
 POD = Kind("v1", "Pod", "pods")
 ENDPOINT_SLICE = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
+
+EVENT = Kind("v1", "Event", "events")
 
 OBSERVED = (*OWNED, POD, ENDPOINT_SLICE)

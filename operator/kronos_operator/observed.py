@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 
-from kronos_operator.api import Manifest, PoolName, RouteName, Server
+from kronos_operator.api import POOLS, Manifest, PoolName, RouteName, Server
 from kronos_operator.identity import POOL_LABEL, pool_object_name, route_object_name
 from kronos_operator.kinds import DEPLOYMENT, INGRESS, SERVICE, Kind
 
@@ -21,6 +21,14 @@ def object_key(manifest: Manifest) -> ObjectKey:
     return ObjectKey(manifest["kind"], manifest["metadata"]["name"])
 
 
+def is_puzzling(pod: Manifest) -> bool:
+    """Whether a pod has a node, is meant to stay and is not ready: then its events may say why."""
+    if "deletionTimestamp" in pod["metadata"] or "nodeName" not in pod["spec"]:
+        return False
+    conditions = pod.get("status", {}).get("conditions") or ()
+    return not any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
 class Problem(NamedTuple):
     """An owned object that could not be applied, and why."""
 
@@ -31,11 +39,15 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Live objects, as the API server returned them."""
+    """Live objects, as the API server returned them.
+
+    slices: of all Services; warnings: events about pods that are not ready.
+    """
 
     objects: Mapping[ObjectKey, Manifest] = field(default_factory=dict)
     pods: tuple[Manifest, ...] = ()
     slices: tuple[Manifest, ...] = ()
+    warnings: tuple[Manifest, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     def object(self, kind: Kind, name: str) -> Manifest | None:
@@ -54,19 +66,23 @@ class Observed:
         """The pods of one pool."""
         return tuple(pod for pod in self.pods if pod["metadata"]["labels"].get(POOL_LABEL) == pool)
 
-    def selected_pool(self, server: Server, route: RouteName) -> str | None:
+    def selected_pool(self, server: Server, route: RouteName) -> PoolName | None:
         """The pool that a route's Service selects now."""
         service = self.object(SERVICE, route_object_name(server, route))
-        return service["spec"].get("selector", {}).get(POOL_LABEL) if service else None
+        selected = service["spec"].get("selector", {}).get(POOL_LABEL) if service else None
+        return next((pool for pool in POOLS if pool == selected), None)
 
-    def ready_endpoints(self, service: str) -> int:
-        """How many endpoints of a Service are ready."""
-        return sum(
-            endpoint.get("conditions", {}).get("ready", True)
-            for part in self.slices
-            if part["metadata"]["labels"].get("kubernetes.io/service-name") == service
-            for endpoint in part.get("endpoints") or ()
-        )
+    def ready_pods(self, service: str) -> set[str]:
+        """Names of the pods behind the ready endpoints of a Service."""
+        return {
+            endpoint.get("targetRef", {}).get("name", "")
+            for endpoint in self._endpoints(service)
+            if endpoint.get("conditions", {}).get("ready", True)
+        }
+
+    def _endpoints(self, service: str) -> list[Manifest]:
+        mine = [part for part in self.slices if part["metadata"]["labels"].get("kubernetes.io/service-name") == service]
+        return [endpoint for part in mine for endpoint in part.get("endpoints") or ()]
 
     def with_applied(self, applied: Mapping[ObjectKey, Manifest], problems: tuple[Problem, ...]) -> Self:
         """What is known after an apply: the objects as it returned them, and those it could not apply."""

@@ -4,16 +4,30 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from kronos_operator.api import parse
-from kronos_operator.cluster import Cluster, BeingCollected, Key
-from kronos_operator.plan import plan
-from kronos_operator.render import render
+from kronos_operator.api import Status, parse
+from kronos_operator.cluster import BeingCollected, Cluster, Key
+from kronos_operator.plan import Plan, plan
+from kronos_operator.render import render, templates
 from kronos_operator.settings import Settings
 from kronos_operator.status import status
 
 logger = logging.getLogger(__name__)
 
 COLLECTION_SECONDS = 1.0
+SHORTEST_WAIT = 5.0
+LONGEST_WAIT = 120.0
+
+
+def _next_look(planned: Plan, found: Status, now: datetime) -> float | None:
+    """Seconds until the next look: when the plan says so, and now and then while something is not ready.
+
+    Events about pods, as a volume that cannot be mounted, are not watched. The longer it takes, the rarer the looks.
+    """
+    ready = found.condition("Ready")
+    if ready is None or ready.status == "True":
+        return planned.look_again
+    waited = (now - datetime.fromisoformat(ready.last_transition_time)).total_seconds()
+    return min(planned.look_again or LONGEST_WAIT, LONGEST_WAIT, max(SHORTEST_WAIT, waited / 10))
 
 
 class Reconciler:
@@ -31,14 +45,16 @@ class Reconciler:
             return None  # owner references do the deleting
         server = parse(body)
         seen = await self._cluster.observe(server)
-        planned = plan(server, seen)
+        now = self._clock()
+        planned = plan(server, templates(server, self._settings), seen, now)
         if not server.spec.paused:
-            wanted = render(server, planned, self._settings)
+            wanted = render(server, planned)
             try:
                 seen = await self._cluster.apply(server, wanted, seen)
             except BeingCollected as leftover:
                 logger.info("%s/%s: waiting: %s", key.namespace, key.name, leftover)
                 return COLLECTION_SECONDS
-            await self._cluster.prune(server, wanted, seen)
-        await self._cluster.write_status(server, status(server, seen, planned, self._settings, self._clock()))
-        return planned.look_again
+            await self._cluster.prune(server, wanted, seen, planned.retained)
+        found = status(server, seen, planned, self._settings, now)
+        await self._cluster.write_status(server, found)
+        return _next_look(planned, found, now)

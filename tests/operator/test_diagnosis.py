@@ -37,19 +37,55 @@ def diagnose(*pods: dict[str, Any], deployment: Manifest | None = None) -> Cause
         (unschedulable(NO_NODE.format("Insufficient nvidia.com/gpu")), "InsufficientGPU"),
         (unschedulable(NO_NODE.format("Insufficient cpu")), "Unschedulable"),
         (unschedulable(NO_NODE.format("node(s) had untolerated taint")), "Unschedulable"),
+        (unschedulable('persistentvolumeclaim "weights" not found'), "VolumeNotReady"),
         ({"containerStatuses": [container(waiting={"reason": "CreateContainerConfigError"})]}, "SecretMissing"),
         ({"containerStatuses": [container(waiting={"reason": "ImagePullBackOff"})]}, "ImagePull"),
         ({"containerStatuses": [container(waiting={"reason": "ErrImagePull"})]}, "ImagePull"),
         ({"initContainerStatuses": [container(waiting={"reason": "ErrImagePull"})]}, "ImagePull"),
         ({"containerStatuses": [container(terminated={"reason": "OOMKilled"})]}, "OutOfMemory"),
-        ({"containerStatuses": [container(running={}, last={"reason": "OOMKilled"})]}, "OutOfMemory"),
+        ({"containerStatuses": [container(running={}, last={"reason": "OOMKilled", "exitCode": 137})]}, "OutOfMemory"),
         ({"containerStatuses": [container(running={}, last={"reason": "Error", "exitCode": 1})]}, "CrashLoop"),
+        ({"containerStatuses": [container(running={}, last={"message": "ModelInvalid: x"})]}, "ModelInvalid"),
+        ({"containerStatuses": [container(running={}, last={"message": "DeviceUnavailable: x"})]}, "DeviceUnavailable"),
     ],
 )
 def test_a_pods_state_names_its_cause(status: dict[str, Any], reason: str) -> None:
     cause = diagnose(status)
     assert cause
     assert cause.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("warning", "status", "reason"),
+    [
+        ("FailedMount", {}, "VolumeNotReady"),
+        ("Unhealthy", {"containerStatuses": [container(running={}) | {"started": True}]}, "ProbeFailing"),
+        ("Unhealthy", {"containerStatuses": [container(running={}) | {"started": False}]}, None),
+        ("BackOff", {}, None),
+    ],
+)
+def test_a_warning_about_a_pod_names_its_cause(warning: str, status: dict[str, Any], reason: str | None) -> None:
+    event = {"reason": warning, "message": "what happened", "involvedObject": {"name": "pod-0"}}
+    other = {"reason": warning, "message": "elsewhere", "involvedObject": {"name": "another"}}
+    cause = root_cause(Facts(gpu_deployment(), (live_pod("gpu", **status),), (other, event)))
+    assert (cause.reason if cause else None) == reason
+    assert cause is None or "what happened" in cause.message
+
+
+def leaving(name: str) -> Manifest:
+    pod = live_pod("gpu", name, containerStatuses=[container(terminated={"exitCode": 137, "reason": "Error"})])
+    pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    return pod
+
+
+def test_a_leaving_pod_is_waited_for_and_its_end_is_no_crash() -> None:
+    no_room = live_pod("gpu", "new", **unschedulable(NO_NODE.format("Insufficient nvidia.com/gpu")))
+    for pods in ((leaving("old"),), (leaving("old"), no_room)):
+        cause = root_cause(Facts(gpu_deployment(), pods))
+        assert cause
+        assert cause.reason == "WaitingForDrain"
+        assert "old" in cause.message
+    assert root_cause(Facts(gpu_deployment(), (leaving("old"), live_pod("gpu", "new")))) is None
 
 
 @pytest.mark.parametrize(
@@ -92,6 +128,7 @@ def test_a_message_names_the_pod_and_what_the_server_said() -> None:
         {"conditions": [{"type": "PodScheduled", "status": "True"}]},
         {"containerStatuses": [container(running={})]},
         {"containerStatuses": [container(waiting={"reason": "ContainerCreating"})]},
+        {"containerStatuses": [container(running={}, last={"exitCode": 0})]},
         {"containerStatuses": [container(running={}, ready=True, last={"exitCode": 1})]},
     ],
 )

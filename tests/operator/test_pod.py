@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from kronos_operator.api import Manifest, PoolName, Server
+from kronos_operator.plan import PoolPlan
+from kronos_operator.plan.revisions import revision
+from kronos_operator.plan.rollout import Rollout
 from kronos_operator.render.deployment import deployment
 from kronos_operator.render.pod import pod_template
 from kronos_operator.settings import Settings
@@ -129,7 +132,7 @@ def test_what_a_pool_passes_on_reaches_its_pods(make_server: MakeServer, setting
 
 def test_user_labels_never_reach_a_selector(make_server: MakeServer, settings: Settings) -> None:
     server = make_server({"cpu": {"podLabels": {"team": "quant"}}})
-    selector = deployment(server, "cpu", 1, settings)["spec"]["selector"]
+    selector = rendered(server, "cpu", settings)["spec"]["selector"]
     assert selector == {"matchLabels": {"kronos.dev/deployment": "kronos", "kronos.dev/pool": "cpu"}}
 
 
@@ -146,22 +149,35 @@ def test_a_users_variable_replaces_ours_of_the_same_name(make_server: MakeServer
     assert environment(spec)["NODE"] == {"fieldRef": {"apiVersion": "v1", "fieldPath": "spec.nodeName"}}
 
 
+def rendered(server: Server, pool: PoolName, settings: Settings, **plan: Any) -> Manifest:
+    run = Rollout(revision(pod_template(server, pool, settings)))
+    return deployment(server, pool, PoolPlan(**{"rollout": run, "replicas": 1, "wanted": 1, "replaces": False, **plan}))
+
+
 @pytest.mark.parametrize(
-    ("pool", "replicas", "expected"),
+    ("replaces", "wanted", "expected"),
     [
-        ("cpu", 1, {"maxSurge": 1, "maxUnavailable": 0}),
-        ("cpu", None, {"maxSurge": 1, "maxUnavailable": 0}),
-        ("gpu", 2, {"maxSurge": 0, "maxUnavailable": 1}),
-        ("gpu", 1, None),
+        (False, 1, {"maxSurge": 1, "maxUnavailable": 0}),
+        (False, 5, {"maxSurge": 1, "maxUnavailable": 0}),
+        (True, 2, {"maxSurge": 0, "maxUnavailable": 1}),
+        (True, 1, None),
+        (True, 0, None),
     ],
 )
-def test_a_gpu_pool_never_needs_a_spare_device(
-    make_server: MakeServer, settings: Settings, pool: PoolName, replicas: int | None, expected: dict[str, int] | None
+def test_a_replacing_pool_never_needs_a_spare_device(
+    make_server: MakeServer, settings: Settings, replaces: bool, wanted: int, expected: dict[str, int] | None
 ) -> None:
-    strategy = deployment(make_server({pool: {}}), pool, replicas, settings)["spec"]["strategy"]
+    manifest = rendered(make_server({"gpu": {}}), "gpu", settings, replaces=replaces, wanted=wanted)
+    strategy = manifest["spec"]["strategy"]
     assert strategy.get("rollingUpdate") == expected
     assert strategy["type"] == ("RollingUpdate" if expected else "Recreate")
 
 
 def test_replicas_of_somebody_else_are_left_out(make_server: MakeServer, settings: Settings) -> None:
-    assert "replicas" not in deployment(make_server({"cpu": {}}), "cpu", None, settings)["spec"]
+    assert "replicas" not in rendered(make_server({"cpu": {}}), "cpu", settings, replicas=None)["spec"]
+
+
+def test_a_restart_is_asked_for_by_an_annotation(make_server: MakeServer, settings: Settings) -> None:
+    again = make_server({"cpu": {}}, annotations={"kronos.dev/restartedAt": "2026-01-02T03:04:05Z"})
+    template = pod_template(again, "cpu", settings)
+    assert template["metadata"]["annotations"] == {"kronos.dev/restartedAt": "2026-01-02T03:04:05Z"}

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,15 +11,16 @@ from kronos_operator.api import Manifest, Server
 from kronos_operator.kinds import OWNED
 from kronos_operator.observed import Observed
 from kronos_operator.plan import plan
-from kronos_operator.render import render
+from kronos_operator.render import render, templates
 from kronos_operator.settings import Settings
 
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 MakeServer = Callable[..., Server]
 HYBRID: dict[str, Any] = {"cpu": {"replicas": 2}, "gpu": {"replicas": 1}, "ingress": {}}
 
 
 def manifests(server: Server, settings: Settings) -> dict[tuple[str, str], Manifest]:
-    rendered = render(server, plan(server, Observed()), settings)
+    rendered = render(server, plan(server, templates(server, settings), Observed(), NOW))
     return {(each["kind"], each["metadata"]["name"]): each for each in rendered}
 
 

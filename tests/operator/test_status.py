@@ -9,6 +9,7 @@ import pytest
 from kronos_operator.api import Condition, Server, Status
 from kronos_operator.observed import ObjectKey, Observed, Problem
 from kronos_operator.plan import plan
+from kronos_operator.render import templates
 from kronos_operator.settings import Settings
 from kronos_operator.status import status
 from tests.operator.facts import container, live_deployment, live_pod, live_service, live_slice, observed
@@ -19,7 +20,7 @@ BOTH = {"cpu": {"replicas": 1}, "gpu": {"replicas": 1}}
 
 
 def look(server: Server, seen: Observed, now: datetime = NOW) -> Status:
-    return status(server, seen, plan(server, seen), Settings(), now)
+    return status(server, seen, plan(server, templates(server, Settings()), seen, now), Settings(), now)
 
 
 def condition(found: Status, type_: str) -> Condition:
@@ -35,7 +36,12 @@ def everything(**gpu: Any) -> Observed:
         live_deployment("gpu", **gpu),
         live_service("kronos-single", "cpu"),
         live_service("kronos-batch", "gpu"),
-        slices=(live_slice("kronos-single", 1), live_slice("kronos-batch", gpu.get("ready", 1))),
+        slices=(
+            live_slice("kronos-cpu", 1),
+            live_slice("kronos-gpu", gpu.get("ready", 1)),
+            live_slice("kronos-single", 1),
+            live_slice("kronos-batch", gpu.get("ready", 1)),
+        ),
     )
 
 
@@ -50,6 +56,7 @@ def test_everything_as_declared_is_ready(make_server: MakeServer) -> None:
         "CPUPoolReady": "True",
         "GPUPoolReady": "True",
         "RouteReady": "True",
+        "FailedOver": "False",
     }
     assert {each.summary for each in found.pools} == {"1/1"}
 

@@ -12,6 +12,7 @@ GROUP = "kronos.dev"
 VERSION = "v1alpha1"
 KIND = "KronosDeployment"
 PLURAL = "kronosdeployments"
+RESTARTED_AT = f"{GROUP}/restartedAt"
 API_VERSION = f"{GROUP}/{VERSION}"
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "KIND",
     "PLURAL",
     "POOLS",
+    "RESTARTED_AT",
     "ROUTES",
     "VERSION",
     "Condition",
@@ -48,7 +50,7 @@ class Server:
     generation: int
     spec: Spec
     status: Status
-    deleting: bool = False
+    restarted_at: str | None = None
 
     @property
     def pools(self) -> dict[PoolName, CpuPool | GpuPool]:
@@ -69,5 +71,5 @@ def parse(body: dict[str, Any]) -> Server:
         generation=metadata["generation"],
         spec=Spec.model_validate(body["spec"]),
         status=Status.model_validate(body.get("status", {})),
-        deleting="deletionTimestamp" in metadata,
+        restarted_at=metadata.get("annotations", {}).get(RESTARTED_AT),
     )

@@ -19,6 +19,22 @@ class Accelerator(Structure):
     count: int = Field(1, ge=1, le=16, description="Devices of each pod.")
 
 
+class Rollout(Structure):
+    """How the pods of a pool are replaced by new ones."""
+
+    strategy: Literal["Surge", "Replace"] | None = Field(
+        None,
+        description="Surge adds a new pod first, Replace takes an old one away first. Default: Surge for cpu, "
+        "Replace for gpu, where a spare device may not exist.",
+    )
+    progress_deadline_seconds: int = Field(
+        600, ge=10, le=86400, description="After this time without progress a rollout has failed, in seconds."
+    )
+    on_failure: Literal["Rollback", "Stop"] = Field(
+        "Rollback", description="Rollback returns to the last template that worked; Stop leaves everything as it is."
+    )
+
+
 class Pool(Workload):
     """Pods of one kind of hardware."""
 
@@ -28,6 +44,7 @@ class Pool(Workload):
         le=1000,
         description="Number of pods; absent: created with 1, then whoever scales the Deployment owns it.",
     )
+    rollout: Rollout = Field(Rollout(), description="How pods are replaced by new ones.")
 
 
 class CpuPool(Pool):

@@ -14,11 +14,30 @@ ROUTES: tuple[RouteName, ...] = ("single", "batch")
 Host = Annotated[str, Field(pattern=HOST_PATTERN, min_length=1, max_length=253)]
 
 
+class Failover(Structure):
+    """When a route leaves a pool that does not answer, and when it comes back."""
+
+    mode: Literal["Automatic", "Disabled"] = Field("Automatic", description="Disabled: routes never move.")
+    after_seconds: int = Field(
+        3, ge=0, le=3600, description="How long a pool must have had no ready pod before its routes move, in seconds."
+    )
+    back_after_seconds: int = Field(
+        30, ge=0, le=86400, description="How long it must have been ready before they come back, in seconds."
+    )
+
+
 class Routing(Structure):
     """Which pool answers which path."""
 
     single: PoolName | None = Field(None, description="Pool of /v1/predict/single; absent: cpu if declared, else gpu.")
     batch: PoolName | None = Field(None, description="Pool of /v1/predict/batch; absent: gpu if declared, else cpu.")
+    failover: Failover = Field(Failover(), description="When routes move by themselves.")
+    settle_seconds: int = Field(
+        5,
+        ge=0,
+        le=600,
+        description="How long the edge needs to follow a moved route, in seconds; 60 for cloud load balancers.",
+    )
 
 
 class ServerOptions(Structure):

@@ -33,6 +33,13 @@ class PoolStatus(Structure):
     updated: int = Field(0, description="Pods of the current template.")
     summary: str = Field("", description="Ready of desired, as 2/2.")
     model: str | None = Field(None, description="Model that the pool is given.")
+    rejected_revision: str | None = Field(None, description="Template that failed and is not tried again.")
+    unavailable_since: str | None = Field(
+        None, description="Since when no pod is ready.", json_schema_extra={"format": "date-time"}
+    )
+    available_since: str | None = Field(
+        None, description="Since when some pod is ready, without a break.", json_schema_extra={"format": "date-time"}
+    )
 
 
 class RouteStatus(Structure):
@@ -67,6 +74,10 @@ class Status(Structure):
     )
     routes: RouteStatuses | None = Field(None, description="The pool that answers each route now.")
     url: str | None = Field(None, description="Where forecasts can be asked for.")
+
+    def pool(self, name: PoolName) -> PoolStatus | None:
+        """The pool of that name, if it was ever written."""
+        return next((pool for pool in self.pools if pool.name == name), None)
 
     def condition(self, type_: str) -> Condition | None:
         """The condition of that type, if it was ever written."""

@@ -1,12 +1,31 @@
-"""Decides whether a pool's number of pods is ours."""
+"""Decides how many pods a pool has, and whether that is ours to say."""
+
+from dataclasses import dataclass
 
 from kronos_operator.api import PoolName, Server
 from kronos_operator.observed import Observed
 
 
-def declared_replicas(server: Server, pool: PoolName, seen: Observed) -> int | None:
-    """The replicas to apply: as declared, 1 for a new Deployment, otherwise None: they are somebody else's."""
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """The number of pods of a pool.
+
+    applied: what we apply; None where somebody else scales the Deployment.
+    live: what the Deployment holds now; None without a Deployment.
+    """
+
+    applied: int | None
+    live: int | None
+
+    @property
+    def wanted(self) -> int:
+        """How many pods are wanted, whoever wants them."""
+        return self.applied if self.applied is not None else self.live or 0
+
+
+def replicas(server: Server, pool: PoolName, seen: Observed) -> Replicas:
+    """As declared; undeclared, 1 for a new Deployment and then left alone."""
+    deployment = seen.deployment(server, pool)
+    live = deployment["spec"].get("replicas", 1) if deployment else None
     declared = server.pools[pool].replicas
-    if declared is None and seen.deployment(server, pool) is None:
-        return 1
-    return declared
+    return Replicas(1 if declared is None and live is None else declared, live)

@@ -1,23 +1,35 @@
 """Computes the manifests of everything that one custom resource owns."""
 
-from kronos_operator.api import Manifest, Server
+from kronos_operator.api import Manifest, PoolName, Server
 from kronos_operator.plan import Plan
+from kronos_operator.render.controller_revision import controller_revision
 from kronos_operator.render.deployment import deployment
 from kronos_operator.render.disruption_budget import disruption_budget
 from kronos_operator.render.ingress import ingress
+from kronos_operator.render.pod import pod_template
 from kronos_operator.render.service import pool_service, route_service
 from kronos_operator.render.service_account import service_account
 from kronos_operator.settings import Settings
 
 
-def render(server: Server, plan: Plan, settings: Settings) -> list[Manifest]:
+def templates(server: Server, settings: Settings) -> dict[PoolName, Manifest]:
+    """The pod templates that the spec asks for; the plan says when each of them runs."""
+    return {pool: pod_template(server, pool, settings) for pool in server.pools}
+
+
+def render(server: Server, plan: Plan) -> list[Manifest]:
     """All manifests, in the order in which they are applied."""
-    budgets = [disruption_budget(server, pool) for pool in server.pools if (plan.replicas[pool] or 0) > 1]
+    budgets = [disruption_budget(server, pool) for pool, planned in plan.pools.items() if planned.wanted > 1]
     return [
         service_account(server),
         *(pool_service(server, pool) for pool in server.pools),
-        *(route_service(server, route, pool) for route, pool in plan.routes.items()),
+        *(route_service(server, route, status.pool) for route, status in plan.routes.items()),
         *budgets,
-        *(deployment(server, pool, plan.replicas[pool], settings) for pool in server.pools),
+        *(
+            controller_revision(server, pool, revision)
+            for pool, planned in plan.pools.items()
+            for revision in planned.kept
+        ),
+        *(deployment(server, pool, planned) for pool, planned in plan.pools.items()),
         *([ingress(server, server.spec.ingress)] if server.spec.ingress else []),
     ]

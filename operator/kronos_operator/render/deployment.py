@@ -1,38 +1,38 @@
 """The Deployment of a pool."""
 
 from kronos_operator.api import Manifest, PoolName, Server
-from kronos_operator.identity import owned, pool_object_name, selector
+from kronos_operator.identity import pool_owned, selector
 from kronos_operator.kinds import DEPLOYMENT
-from kronos_operator.render.pod import pod_template
-from kronos_operator.settings import Settings
+from kronos_operator.plan import PoolPlan
 
 OLD_REPLICA_SETS = 2
 
 
-def deployment(server: Server, pool: PoolName, replicas: int | None, settings: Settings) -> Manifest:
+def deployment(server: Server, pool: PoolName, plan: PoolPlan) -> Manifest:
     """A pool's Deployment; without replicas where they belong to somebody else."""
-    scale = {} if replicas is None else {"replicas": replicas}
+    scale = {} if plan.replicas is None else {"replicas": plan.replicas}
     return {
-        **owned(server, DEPLOYMENT, pool_object_name(server, pool), pool),
+        **pool_owned(server, DEPLOYMENT, pool),
         "spec": {
             **scale,
             "revisionHistoryLimit": OLD_REPLICA_SETS,
+            "progressDeadlineSeconds": server.pools[pool].rollout.progress_deadline_seconds,
             "selector": {"matchLabels": selector(server, pool)},
-            "strategy": _strategy(pool, replicas),
-            "template": pod_template(server, pool, settings),
+            "strategy": _strategy(plan),
+            "template": plan.rollout.run.template,
         },
     }
 
 
-def _strategy(pool: PoolName, replicas: int | None) -> Manifest:
-    """CPU pools add a pod first; GPU pools take one away first, since a second accelerator may not exist.
+def _strategy(plan: PoolPlan) -> Manifest:
+    """Surge adds a pod first; Replace takes one away first, since a second accelerator may not exist.
 
     maxSurge 0 with one replica still creates the new pod at once: it stays Pending during the drain, and an
     autoscaler buys a node for it. Recreate does not.
     """
-    if pool == "cpu":
+    if not plan.replaces:
         return _rolling(surge=1, unavailable=0)
-    if replicas == 1:
+    if plan.wanted <= 1:
         return {"type": "Recreate"}
     return _rolling(surge=0, unavailable=1)
 

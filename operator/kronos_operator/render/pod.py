@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kronos_operator.api import GpuPool, Manifest, PoolName, Server
+from kronos_operator.api import RESTARTED_AT, GpuPool, Manifest, PoolName, Server
 from kronos_operator.api.pool import GPU_RESOURCE
 from kronos_operator.api.workload import Workload
 from kronos_operator.identity import labels, selector
@@ -27,8 +27,9 @@ def pod_template(server: Server, pool: PoolName, settings: Settings) -> Manifest
     """The template of a pool's pods; the same spec and settings give the same bytes."""
     wish = server.pools[pool]
     metadata: Manifest = {"labels": {**(wish.pod_labels or {}), **labels(server, pool), **selector(server, pool)}}
-    if wish.pod_annotations:
-        metadata["annotations"] = dict(wish.pod_annotations)
+    restarted = {RESTARTED_AT: server.restarted_at} if server.restarted_at else {}
+    if annotations := {**(wish.pod_annotations or {}), **restarted}:
+        metadata["annotations"] = annotations
     model = checkpoint(server.spec.model or settings.default_model)
     return {
         "metadata": metadata,

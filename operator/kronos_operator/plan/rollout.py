@@ -1,0 +1,120 @@
+"""Decides which template a pool runs: the wanted one, the present one for a while, or the last that worked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from kronos_operator.api import Manifest
+from kronos_operator.diagnosis import Cause, Facts, root_cause
+from kronos_operator.identity import REVISION_LABEL
+from kronos_operator.plan.revisions import Revision
+from kronos_operator.progress import is_late, running_digest
+
+# A rollout fails at once on these; on none of them does waiting help.
+HOPELESS = {"ModelInvalid", "DeviceUnavailable"}
+CRASHES = 3
+
+
+class Stage(Enum):
+    """How a pool's template relates to the spec."""
+
+    WANTED = "runs what the spec says"
+    HELD = "keeps what it runs for a while"
+    ROLLED_BACK = "runs the last template that worked, since the wanted one failed"
+    STOPPED = "runs the wanted template, which failed, since onFailure is Stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """The template that a pool runs, and why.
+
+    rejected: digest of the wanted template where it failed.
+    because: the sentence for the user where the stage is not WANTED.
+    """
+
+    run: Revision
+    stage: Stage = Stage.WANTED
+    rejected: str | None = None
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutFacts:
+    """What decides about a pool's template, besides the routes.
+
+    wanted: the template of the spec.
+    deployment: the live one, if there is one.
+    pods: all pods of the pool.
+    stored: the templates that once worked, the latest last.
+    rejected: digest that the status says failed.
+    stops: onFailure is Stop.
+    """
+
+    wanted: Revision
+    deployment: Manifest | None
+    pods: tuple[Manifest, ...]
+    stored: list[Revision]
+    rejected: str | None
+    stops: bool
+
+    @property
+    def running(self) -> str | None:
+        """The digest of the template in place."""
+        return running_digest(self.deployment) if self.deployment else None
+
+
+def target(facts: RolloutFacts) -> Rollout:
+    """What to run in the end: the wanted template, unless it failed and one that worked is known."""
+    wanted = facts.wanted
+    failure = _failure(facts)
+    if failure is None and facts.rejected != wanted.digest:
+        return Rollout(wanted)
+    because = f"template {wanted.digest} failed" + (f": {failure.message}" if failure else "")
+    if facts.stops:
+        return Rollout(wanted, Stage.STOPPED, wanted.digest, because)
+    worked = [each for each in facts.stored if each.digest != wanted.digest]
+    if not worked:
+        return Rollout(wanted)  # nothing to go back to: the condition names the cause
+    back = f"{because}; {worked[-1].digest} runs again until the spec changes"
+    return Rollout(worked[-1], Stage.ROLLED_BACK, wanted.digest, back)
+
+
+def present(facts: RolloutFacts) -> Revision | None:
+    """The template in place, where it is one that worked: only that can be held."""
+    return next((each for each in facts.stored if each.digest == facts.running), None)
+
+
+def _failure(facts: RolloutFacts) -> Cause | None:
+    """Why the wanted template failed, if it is running and did; one that worked before cannot fail by itself."""
+    wanted = facts.wanted.digest
+    if facts.deployment is None or facts.running != wanted or any(each.digest == wanted for each in facts.stored):
+        return None
+    new = tuple(pod for pod in facts.pods if pod["metadata"]["labels"].get(REVISION_LABEL) == wanted)
+    evidence = Facts(facts.deployment, new)
+    return next((cause for check in VERDICTS if (cause := check(evidence)) is not None), None)
+
+
+def _at_once(evidence: Facts) -> Cause | None:
+    cause = root_cause(evidence)
+    if cause is None:
+        return None
+    gave_up = cause.reason == "ImagePull" and any(
+        status.get("state", {}).get("waiting", {}).get("reason") == "ImagePullBackOff" for status in _statuses(evidence)
+    )
+    crashed = any(status.get("restartCount", 0) >= CRASHES for status in _statuses(evidence))
+    return cause if gave_up or crashed or cause.reason in HOPELESS else None
+
+
+def _at_the_deadline(evidence: Facts) -> Cause | None:
+    """Only where a new pod ran and did not become ready: a missing device, a quota or a slow pull is no failure."""
+    ran = any("running" in status.get("state", {}) or status.get("restartCount") for status in _statuses(evidence))
+    if not ran or not is_late(evidence.deployment):
+        return None
+    return root_cause(evidence) or Cause("ProgressDeadline", "its pods run but do not become ready")
+
+
+def _statuses(evidence: Facts) -> list[Manifest]:
+    return [container.status for container in evidence.containers()]
+
+
+VERDICTS: tuple[Callable[[Facts], Cause | None], ...] = (_at_once, _at_the_deadline)
