@@ -11,8 +11,8 @@ from model.costs import Work, windows, work_of
 from model.inference import Codec, LanguageModel, Memory
 from model.jobs import Forecast, Job, Scaling
 from model.kronos import Kronos
+from model.linears import WeightType, packing
 from model.network import joined
-from model.packed import DenseLinear
 from model.pairing import check_pair
 from model.sampling import COARSE, FINE, Draws, choose
 from model.tokenizer import KronosTokenizer
@@ -63,18 +63,25 @@ class Engine:
     """A checkpoint, packed for one device, that runs jobs step by step.
 
     It keeps nothing of a job between calls, so threads may share it; a run belongs to one thread at a time. Weights are
-    read at construction. All randomness comes from the jobs' seeds.
+    read at construction. All randomness comes from the jobs' seeds. weights: float32, or int8 on the CPU, which rounds
+    the language model's weights and activations (never the tokenizer's) for speed.
     """
 
     def __init__(
-        self, kronos: Kronos, tokenizer: KronosTokenizer, *, max_context: int = 512, clip: float = 5.0
+        self,
+        kronos: Kronos,
+        tokenizer: KronosTokenizer,
+        *,
+        max_context: int = 512,
+        clip: float = 5.0,
+        weights: WeightType = "float32",
     ) -> None:
         check_pair(kronos, tokenizer)
         self.max_context = max_context
         self.clip = clip
         self.device = kronos.norm.weight.device
         with torch.inference_mode():
-            self.language = LanguageModel(kronos, max_context, DenseLinear)
+            self.language = LanguageModel(kronos, max_context, packing(weights, self.device))
             self.codec = Codec(tokenizer, max_context)
 
     @property

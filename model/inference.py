@@ -10,8 +10,9 @@ from torch.nn import functional
 from model.cache import Cache
 from model.kronos import Kronos
 from model.layers import DependencyLayer
+from model.linears import DenseLinear, Linear, Pack, linear_of
 from model.network import Stack, joined
-from model.packed import DenseLinear, Linear, Pack, linear_of, rms_norm
+from model.packed import rms_norm
 from model.quantizer import bits_to_index, index_to_signs
 from model.tokenizer import KronosTokenizer
 

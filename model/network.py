@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from model.cache import Cache
 from model.layers import TransformerBlock
-from model.packed import Pack, PackedBlock, Rotation
+from model.linears import Pack
+from model.packed import PackedBlock, Rotation
 
 Attend = Callable[[int, Tensor], Tensor]  # layer, (R, 3, heads, head size) -> (R, heads, head size)
 

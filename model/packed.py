@@ -1,27 +1,13 @@
-"""Weights packed for inference: fused projections, linears laid out for few rows, interleaved rotary pairs."""
+"""Transformer blocks packed for inference: fused projections, rotary pairs side by side."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from model.layers import Attention, RMSNorm, TransformerBlock
-
-Linear = Callable[[Tensor], Tensor]  # (R, in) -> (R, out)
-Pack = Callable[[Tensor, Tensor | None], Linear]  # weight (out, in) and bias (out) -> linear
-
-
-class DenseLinear:
-    """float32, stored transposed: one row then reads the weight as one stream."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self.weight = weight.detach().float().t().contiguous()
-        self.bias = None if bias is None else bias.detach().float()
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return x @ self.weight if self.bias is None else torch.addmm(self.bias, x, self.weight)
+from model.linears import Linear, Pack
 
 
 @dataclass(frozen=True)
@@ -87,11 +73,6 @@ class PackedBlock:
 def rms_norm(x: Tensor, weight: Tensor) -> Tensor:
     """The norm over the last axis of x (R, dim)."""
     return functional.rms_norm(x, weight.shape, weight, RMSNorm.EPS)
-
-
-def linear_of(layer: nn.Linear, pack: Pack) -> Linear:
-    """A linear layer of the checkpoint, packed."""
-    return pack(layer.weight, layer.bias)
 
 
 def _fused_projections(attn: Attention) -> tuple[Tensor, Tensor]:

@@ -200,3 +200,14 @@ def test_a_tokenizer_of_other_bits_is_refused(kronos: Kronos, tokenizer: KronosT
     other = KronosTokenizer(**tokenizer.config | {"s1_bits": 3, "s2_bits": 3, "group_size": 3})
     with pytest.raises(ValueError, match="3 bits a token"):
         Engine(kronos, other)
+
+
+def test_int8_tokens_are_the_same_whatever_shares_the_batch(kronos: Kronos, tokenizer: KronosTokenizer) -> None:
+    engine = Engine(kronos, tokenizer, max_context=W, weights="int8")
+    jobs = [make_job(20, 10, SAMPLED, seed) for seed in range(4)]
+    alone = [run_through(engine, job) for job in jobs]
+    runs = [engine.prefill(job) for job in jobs]
+    while not runs[0].done:
+        engine.step(runs)
+    for run, wanted in zip(runs, alone, strict=True):
+        torch.testing.assert_close(run.drawn, wanted.drawn, rtol=0, atol=0)
