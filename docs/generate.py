@@ -79,6 +79,8 @@ def _default(field: FieldInfo) -> str:
     if field.default_factory is not None:
         return "the host's name"
     default = field.default
+    if default is None:
+        return ""
     if isinstance(default, bool):
         return str(default).lower()
     if isinstance(default, tuple):

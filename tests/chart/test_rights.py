@@ -18,6 +18,8 @@ SERVED = {
     "deployments.apps": READ | {"create", "patch", "delete"},
     "controllerrevisions.apps": READ | {"create", "patch", "delete"},
     "ingresses.networking.k8s.io": READ | {"create", "patch", "delete"},
+    "httproutes.gateway.networking.k8s.io": READ | {"create", "patch", "delete"},
+    "horizontalpodautoscalers.autoscaling": READ | {"create", "patch", "delete"},
     "pods.": READ,
     "endpointslices.discovery.k8s.io": READ,
 }
