@@ -116,19 +116,8 @@ def _build(name: str, module: str, package: str, target: Path) -> None:
     tags = "no_btrfs,no_devmapper,no_zfs" if module == "containerd" else ""
     target.parent.mkdir(parents=True, exist_ok=True)
     with step(f"build {name}", log):
-        command = [
-            "go",
-            "build",
-            "-trimpath",
-            "-tags",
-            tags,
-            "-ldflags",
-            f"-s -w {_VERSION_FLAGS}",
-            "-o",
-            part,
-            package,
-        ]
-        run(*command, log=log, cwd=GO_MODULES / module, env={"CGO_ENABLED": "0"})
+        flags = ["-trimpath", "-tags", tags, "-ldflags", f"-s -w {_VERSION_FLAGS}", "-o", str(part)]
+        run("go", "build", *flags, package, log=log, cwd=GO_MODULES / module, env={"CGO_ENABLED": "0"})
     os.replace(part, target)
 
 

@@ -3,6 +3,7 @@
 import json
 import time
 from datetime import date, timedelta
+from email.message import Message
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -57,8 +58,8 @@ def request() -> dict[str, Any]:
     }
 
 
-def forecast(url: str, body: dict[str, Any]) -> tuple[Any, dict[str, str]]:
-    """POST a body; the reply's JSON, and its headers.
+def forecast(url: str, body: dict[str, Any]) -> tuple[Any, Message]:
+    """POST a body; the reply's JSON, and its headers, whose names proxies may write in any case.
 
     Raises:
         StepFailed: the reply is an error.
@@ -66,7 +67,7 @@ def forecast(url: str, body: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     message = Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
     try:
         with urlopen(message, timeout=60) as reply:
-            return json.load(reply), dict(reply.headers)
+            return json.load(reply), reply.headers
     except HTTPError as error:
         raise StepFailed(f"{url} answered {error.code}: {error.read()[:500].decode(errors='replace')}") from error
 
@@ -109,7 +110,7 @@ def _weekdays_after(day: date, count: int) -> list[date]:
     return [later for later in following if later.weekday() < 5][:count]
 
 
-def _report(target: Target, url: str, single: dict[str, Any], headers: dict[str, dict[str, str]]) -> None:
+def _report(target: Target, url: str, single: dict[str, Any], headers: dict[str, Message]) -> None:
     say(f"\nAAPL, {CONTEXT} daily K-lines, forecast by {single['model_version']}:")
     for row in single["prediction"]:
         say(

@@ -15,10 +15,6 @@ gateway:
 """
 
 _CLASSES = """\
-apiVersion: v1
-kind: Namespace
-metadata: {name: projectcontour}
----
 apiVersion: networking.k8s.io/v1
 kind: IngressClass
 metadata:
@@ -38,12 +34,21 @@ spec:
   gatewayClassName: contour
   listeners:
   - {name: http, protocol: HTTP, port: 80, allowedRoutes: {namespaces: {from: All}}}
+  # Without an HTTPS listener, Contour drops all but the first path of every Ingress.
+  - name: https
+    protocol: HTTPS
+    port: 443
+    tls: {certificateRefs: [{name: ingress}]}
+    allowedRoutes: {namespaces: {from: All}}
 """
 
 
 def start_ingress() -> None:
     """Install the CRDs and the classes, then start Contour and the Envoy that it configures."""
     _install_crds()
+    kubectl("create", "namespace", "projectcontour")
+    certificate = [f"--cert={layout().pki}/ingress.crt", f"--key={layout().pki}/ingress.key"]
+    kubectl("--namespace=projectcontour", "create", "secret", "tls", "ingress", *certificate)
     classes = _write("ingress-classes.yaml", _CLASSES)
     wait_for("Gateway API being served", lambda: "gateways" in kubectl("api-resources", "-o", "name"), 30)
     kubectl("apply", "--server-side", "-f", str(classes))

@@ -19,7 +19,7 @@ POD_CIDR = "198.18.0.0/24"
 SERVICE_CIDR = "198.18.128.0/20"
 FIRST_SERVICE_IP = "198.18.128.1"
 API_URL = f"https://{NODE_IP}:6443"
-INGRESS_URL = f"http://{NODE_IP}:8080"
+INGRESS_URL = f"http://{NODE_IP}"
 CONTAINERD_SOCKET = "/run/kronos-containerd/containerd.sock"
 CGROUP_ROOT = "/kronos"
 

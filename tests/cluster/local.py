@@ -12,7 +12,7 @@ from cluster.network import create_network, delete_network
 from cluster.node import start_node, stop_node
 from cluster.pki import create_certificates, create_kubeconfigs
 from cluster.processes import kill, programs_of, run, running, stop
-from cluster.progress import step
+from cluster.progress import step, wait_for
 from cluster.runtime import start_containerd
 
 _DAEMONS = [
@@ -50,7 +50,7 @@ def down() -> None:
         stop_control_plane()
         stop("containerd")
         kill(programs_of(cache() / "bin"))
-        kill(pod_processes())
+        wait_for("the containers' processes ending", _no_containers, 30)
         _unmount(layout().root, Path(CONTAINERD_SOCKET).parent, Path("/run/netns"))
         remove_cgroups()
         delete_network()
@@ -84,6 +84,11 @@ def _start() -> None:
     program("contour")
     with step("start Contour and Envoy", files.logs / "contour.log"):
         start_ingress()
+
+
+def _no_containers() -> bool:
+    kill(pod_processes())
+    return not pod_processes()
 
 
 def _unmount(*roots: Path) -> None:

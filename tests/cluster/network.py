@@ -21,6 +21,7 @@ def create_network() -> None:
     _inside("ip", "link", "set", "lo", "up")
     _inside("ip", "link", "set", _INSIDE, "up")
     _inside("ip", "route", "add", "default", "via", HOST_IP)
+    _redirect(80, 8080)
     # A Service's reply between two pods of the bridge must pass the packet filter, or it is never translated back.
     for setting in ("net.ipv4.ip_forward=1", "net.bridge.bridge-nf-call-iptables=1"):
         _inside("sysctl", "-q", "-w", setting)
@@ -31,6 +32,15 @@ def delete_network() -> None:
         run("ip", "link", "delete", _OUTSIDE)
     if Path(f"/var/run/netns/{NAME}").exists():
         run("ip", "netns", "delete", NAME)
+
+
+def _redirect(port: int, to: int) -> None:
+    """Let the Ingress answer on the port that its status means: Contour's Envoy listens 8000 higher."""
+    chain = "{ type nat hook prerouting priority dstnat - 10; }"
+    _inside("nft", "add", "table", "ip", "kronos")
+    _inside("nft", "add", "chain", "ip", "kronos", "edge", chain)
+    rule = f"ip daddr {NODE_IP} tcp dport {port} redirect to :{to}"
+    _inside("nft", "add", "rule", "ip", "kronos", "edge", *rule.split())
 
 
 def _inside(*command: str) -> None:

@@ -29,12 +29,13 @@ _DAYS = "365"
 
 
 def create_certificates() -> None:
-    """Write the authority, the API server's certificate and the service account key."""
+    """Write the authority, the certificates of the servers and the service account key."""
     folder = layout().pki
     (folder / "ca.conf").write_text(_AUTHORITY)
     _request(folder / "ca", "/CN=kronos-ca", "-x509", "-days", _DAYS, "-config", str(folder / "ca.conf"))
     addresses = [f"IP:{ip}" for ip in (NODE_IP, FIRST_SERVICE_IP, "127.0.0.1")]
     _issue("apiserver", "/CN=kube-apiserver", f"subjectAltName={','.join(_SERVER_NAMES + addresses)}")
+    _issue("ingress", "/CN=ingress", f"subjectAltName=DNS:*.example.com,IP:{NODE_IP}")
     _issue("apiserver-kubelet", "/O=system:masters/CN=kube-apiserver-kubelet")
     run("openssl", "genrsa", "-out", folder / "service-account.key", "2048")
     run("openssl", "rsa", "-in", folder / "service-account.key", "-pubout", "-out", folder / "service-account.pub")

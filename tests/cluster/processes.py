@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.layout import NAME, layout
-from cluster.progress import StepFailed
+from cluster.progress import StepFailed, wait_for
 
 # `ip netns exec` would remount /sys and hide the cgroups from the kubelet; nsenter leaves it alone.
 IN_NETWORK = ["nsenter", f"--net=/var/run/netns/{NAME}"]
@@ -72,19 +72,27 @@ def succeeds(*command: str | Path) -> bool:
 
 
 def start(name: str, *command: str | Path, env: dict[str, str] | None = None) -> None:
-    """Start a daemon of the cluster inside its network namespace, unless it already runs."""
+    """Start a daemon of the cluster inside its network namespace, unless it already runs.
+
+    It becomes a child of init: Envoy ends itself when the process that started it ends.
+    """
     if running(name):
         return
+    pid_file = _pid_file(name)
+    pid_file.unlink(missing_ok=True)
+    record = ["setsid", "--fork", "sh", "-c", 'echo $$ > "$0.part" && mv "$0.part" "$0" && exec "$@"', str(pid_file)]
     with (layout().logs / f"{name}.log").open("ab") as sink:
-        process = subprocess.Popen(
-            [*IN_NETWORK, *(str(word) for word in command)],
+        subprocess.run(
+            [*record, *IN_NETWORK, *(str(word) for word in command)],
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
-            start_new_session=True,
             env={**os.environ, **(env or {})},
+            check=True,
         )
-    _pid_file(name).write_text(f"{process.pid} {_start_time(process.pid)}")
+    wait_for(f"{name} being started", pid_file.exists, 10)
+    pid = int(pid_file.read_text())
+    pid_file.write_text(f"{pid} {_start_time(pid)}")
 
 
 def running(name: str) -> bool:
@@ -144,15 +152,7 @@ def _live_pid(name: str) -> int | None:
         pid, started = _pid_file(name).read_text().split()
     except (FileNotFoundError, ValueError):
         return None
-    _reap(int(pid))
     return int(pid) if _start_time(int(pid)) == started else None
-
-
-def _reap(pid: int) -> None:
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:  # started by another run of this program
-        return
 
 
 def _start_time(pid: int) -> str:
