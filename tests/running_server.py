@@ -70,9 +70,9 @@ class RunningServer:
             ended = self.process.poll() is not None
             if value := found():
                 return value
-            assert not ended, f"the server ended with {self.process.returncode}:\n{self.log}"
+            assert not ended, f"the server ended with {self.process.returncode}:\n{self.log[-4000:]}"
             time.sleep(0.05)
-        raise AssertionError(f"waited {START_SECONDS} s in vain:\n{self.log}")
+        raise AssertionError(f"waited {START_SECONDS} s in vain:\n{self.log[-4000:]}")
 
     def wait_ready(self) -> "RunningServer":
         """Blocks until readiness says so."""

@@ -34,7 +34,8 @@ def run(settings: "Settings") -> int:
 
     from kronos_server import checkpoints, devices
     from kronos_server.app import create_app, create_service
-    from kronos_server.lifecycle import Lifecycle, leave_message
+    from kronos_server.connections import protocol
+    from kronos_server.lifecycle import Lifecycle, allow_many_connections, leave_message
 
     logger.info("settings", extra={"settings": settings.model_dump(mode="json")})
     try:
@@ -48,8 +49,19 @@ def run(settings: "Settings") -> int:
         logger.warning(chosen.warning)
     service = create_service(settings, chosen, lambda reason: server.fail(reason))
     config = uvicorn.Config(
-        create_app(service), host=settings.host, port=settings.port, log_config=None, server_header=False
+        create_app(service),
+        host=settings.host,
+        port=settings.port,
+        http=protocol(service),
+        ws="none",
+        timeout_keep_alive=settings.keep_alive_seconds,
+        # Whom to believe about a client's address is decided in one place, which is not this one.
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
     )
+    allow_many_connections()
     server = Lifecycle(config, service)
     server.run()
     if server.failure:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kronos_server.errors import StartFailed
 
-CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def processors() -> float:
     """Processors this process may use: its cgroup's quota (cgroup v2, `cpu.max`), at most those it may run on."""
     allowed = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     try:
-        quota, period = CGROUP_QUOTA.read_text().split()
+        quota, period = (CGROUP / "cpu.max").read_text().split()
     except (OSError, ValueError):
         return allowed
     return allowed if quota == "max" else min(allowed, int(quota) / int(period))

@@ -8,13 +8,20 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from kronos_server.errors import ForecastError, Overloaded, Unavailable
+from kronos_server import estimates
+from kronos_server.errors import ForecastError, InvalidRequest, Overloaded, Unavailable
+from kronos_server.estimates import Cost, Load, Pace, Rates
 from kronos_server.forecasts import Forecast, Job, Versions
 from kronos_server.scheduler import Outcome
 from kronos_server.worker import Cancel, Heartbeat, Lost, Order, Report, Warm
 
 HEARTBEAT_LIMIT = 60.0
 """Seconds without a sign from a warm engine before liveness fails; a long context on a slow processor takes many."""
+
+MARGIN = 1.25
+"""Estimates are this much longer where a deadline hangs on them."""
+
+LOST = "An engine was lost; this server is ending."
 
 
 class Phase(StrEnum):
@@ -37,7 +44,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """A forecast and the seconds its job waited for an engine."""
+    """A forecast and the seconds its job waited for an engine to begin with it."""
 
     forecast: Forecast
     waited: float
@@ -46,9 +53,12 @@ class Answer:
 @dataclass(eq=False)
 class _Entry:
     job: Job
-    future: asyncio.Future[Answer]
+    cost: Cost
     pinned: int | None
+    future: asyncio.Future[Answer]
+    arrived: float
     sent: float = 0.0
+    company: int = 0
 
 
 @dataclass(eq=False)
@@ -56,10 +66,19 @@ class _Seat:
     """One engine as seen from here."""
 
     engine: Engine
-    versions: Versions | None = None
+    index: int
+    warm: Warm | None = None
     heard: float = 0.0
-    batch_size: int = 0
     computing: dict[int, _Entry] = field(default_factory=dict)
+
+    @property
+    def tokens(self) -> int:
+        return sum(entry.cost.tokens for entry in self.computing.values())
+
+    def has_room(self, entry: _Entry, most: int) -> bool:
+        if not self.warm or entry.pinned not in (None, self.index) or len(self.computing) >= most:
+            return False
+        return self.tokens + entry.cost.tokens <= self.warm.rates.tokens
 
 
 class Dispatcher:
@@ -69,31 +88,29 @@ class Dispatcher:
         self._max_batch_size = max_batch_size
         self._max_queue_size = max_queue_size
         self._on_lost = on_lost
+        self._on_heartbeat: Callable[[str, Heartbeat], None] = lambda *_: None
         self._seats: list[_Seat] = []
         self._queue: deque[_Entry] = deque()
+        self._pace = Pace()
         self.phase = Phase.LOADING
 
     def engage(self, engine: Engine) -> None:
         """Adds an engine, which will report."""
-        self._seats.append(_Seat(engine))
+        self._seats.append(_Seat(engine, len(self._seats)))
+
+    def watch(self, on_heartbeat: Callable[[str, Heartbeat], None]) -> None:
+        """Has every heartbeat passed on, with the device it is from."""
+        self._on_heartbeat = on_heartbeat
 
     @property
     def loaded(self) -> bool:
         """Whether every engine has answered its first forecast."""
-        return bool(self._seats) and all(seat.versions for seat in self._seats)
+        return bool(self._seats) and all(seat.warm for seat in self._seats)
 
     @property
     def versions(self) -> Versions:
         """What computes here. Raises `Unavailable` while loading."""
-        for seat in self._seats:
-            if seat.versions:
-                return seat.versions
-        raise Unavailable("The model is loading.", retry_after=1)
-
-    @property
-    def devices(self) -> list[str]:
-        """The engines' devices, by index."""
-        return [seat.engine.device for seat in self._seats]
+        return self._warm().versions
 
     @property
     def queued(self) -> int:
@@ -105,31 +122,55 @@ class Dispatcher:
         """Jobs given to an engine."""
         return sum(len(seat.computing) for seat in self._seats)
 
+    @property
+    def tokens(self) -> int:
+        """Tokens that the jobs given to engines remember at most."""
+        return sum(seat.tokens for seat in self._seats)
+
+    @property
+    def load(self) -> Load:
+        """What there is to do."""
+        waiting_seconds = sum(entry.cost.seconds for entry in self._queue)
+        engines = max(1, len(self._seats))
+        return Load(self.queued, waiting_seconds, self.computing, engines, self._max_batch_size, self._pace.value)
+
     def alive(self) -> bool:
         """Whether every warm engine gave a sign of life lately."""
         now = time.monotonic()
-        return all(not seat.versions or now - seat.heard < HEARTBEAT_LIMIT for seat in self._seats)
+        return all(not seat.warm or now - seat.heard < HEARTBEAT_LIMIT for seat in self._seats)
 
-    def check_open(self) -> None:
-        """Raises `Unavailable` unless jobs are taken now. A draining server takes them until it stops listening."""
-        if self.phase is Phase.LOADING:
-            raise Unavailable("The model is loading.", retry_after=1)
+    def check_open(self, deadline: float) -> None:
+        """Raises `Unavailable` unless a job with this deadline has a chance, whatever it costs.
+
+        A draining server takes jobs until it stops listening.
+        """
         if self.phase is Phase.LOST:
-            raise Unavailable("An engine was lost; this server is ending.", retry_after=1)
-        if len(self._queue) >= self._max_queue_size:
-            raise Overloaded("The queue is full.", retry_after=1)
+            raise Unavailable(LOST, retry_after=1)
+        self._warm()
+        wait = self.load.wait
+        if self.queued >= self._max_queue_size:
+            raise Overloaded("The queue is full.", retry_after=wait)
+        if wait * MARGIN > deadline - time.monotonic():
+            raise Overloaded("The queue is too long for the request's deadline.", retry_after=wait)
 
-    async def submit(self, jobs: Sequence[Job], pinned: int | None = None) -> list[Answer]:
-        """The answers to all jobs, in order. Raises the first failure; cancelling this cancels the jobs."""
-        self.check_open()
-        loop = asyncio.get_running_loop()
-        entries = [_Entry(job, loop.create_future(), pinned) for job in jobs]
+    async def submit(self, jobs: Sequence[Job], pinned: int | None = None) -> list[Answer | ForecastError]:
+        """What becomes of each job, in order. Cancelling this cancels them.
+
+        Raises `InvalidRequest` where they ask for more than an idle server has, `Unavailable` where they come too late.
+        """
+        self.check_open(jobs[0].deadline)
+        rates, now, loop = self._warm().rates, time.monotonic(), asyncio.get_running_loop()
+        costs = [estimates.cost(job, rates) for job in jobs]
+        self._check(costs, jobs[0].deadline - now, rates)
+        entries = [_Entry(*pair, pinned, loop.create_future(), now) for pair in zip(jobs, costs, strict=True)]
         self._queue.extend(entries)
         self._pump()
         try:
-            return await asyncio.gather(*(entry.future for entry in entries))
+            await asyncio.wait([entry.future for entry in entries])
+            return [_result(entry.future) for entry in entries]
         finally:
-            self._drop([entry for entry in entries if not entry.future.done() or entry.future.cancelled()])
+            # What is cancelled here has no waiter any more, so that a late outcome is nobody's.
+            self._drop([entry for entry in entries if entry.future.cancel()])
 
     def report(self, engine: Engine, report: Report) -> None:
         """Takes what an engine says."""
@@ -138,9 +179,11 @@ class Dispatcher:
         if isinstance(report, Outcome):
             self._settle(seat, report)
         elif isinstance(report, Warm):
-            self._welcome(seat, report)
+            seat.warm = report
+            if self.phase is Phase.LOADING and self.loaded:
+                self.phase = Phase.READY
         elif isinstance(report, Heartbeat):
-            seat.batch_size = report.batch_size
+            self._on_heartbeat(engine.device, report)
         elif isinstance(report, Lost):
             self._lose(report.reason)
 
@@ -152,58 +195,80 @@ class Dispatcher:
     def fail_all(self, error: ForecastError) -> None:
         """Answers every waiter with an error."""
         entries = [*self._queue, *(entry for seat in self._seats for entry in seat.computing.values())]
-        self._queue.clear()
         for entry in entries:
             if not entry.future.done():
                 entry.future.set_exception(error)
         self._drop(entries)
 
-    def _welcome(self, seat: _Seat, warm: Warm) -> None:
-        seat.versions = Versions(warm.model_version, warm.tokenizer_version)
-        if self.phase is Phase.LOADING and self.loaded:
-            self.phase = Phase.READY
+    def _warm(self) -> Warm:
+        for seat in self._seats:
+            if seat.warm:
+                return seat.warm
+        raise Unavailable("The model is loading.", retry_after=1)
+
+    def _check(self, costs: Sequence[Cost], remaining: float, rates: Rates) -> None:
+        seconds = [cost.seconds for cost in costs]
+        if max(cost.tokens for cost in costs) > rates.tokens:
+            raise InvalidRequest("The forecast needs more memory than an engine has: ask for fewer samples or rows.")
+        if max(seconds) > remaining:
+            about = f"The forecast takes about {max(seconds):.2f} s on an idle server"
+            raise InvalidRequest(f"{about}, and has {max(remaining, 0):.2f} s.")
+        finish = self.load.finish(seconds)
+        if finish * MARGIN > remaining and self.computing:
+            late = max(1.0, finish * MARGIN - remaining)
+            raise Overloaded("The queue is too long for the request's deadline.", retry_after=late)
 
     def _lose(self, reason: str) -> None:
         if self.phase is not Phase.LOST:
             self.phase = Phase.LOST
-            self.fail_all(Unavailable("An engine was lost; this server is ending.", retry_after=1))
+            self.fail_all(Unavailable(LOST, retry_after=1))
             self._on_lost(reason)
 
     def _settle(self, seat: _Seat, outcome: Outcome) -> None:
-        entry = seat.computing.pop(outcome.job_id, None)
+        entry = seat.computing.get(outcome.job_id)
         if entry and not entry.future.done():
             if isinstance(outcome.result, ForecastError):
                 entry.future.set_exception(outcome.result)
             else:
-                entry.future.set_result(Answer(outcome.result, outcome.waited))
+                company = max(entry.company, len(seat.computing))
+                self._pace.observe(entry.cost.seconds, company, outcome.result.seconds)
+                entry.future.set_result(Answer(outcome.result, entry.sent - entry.arrived + outcome.waited))
+        seat.computing.pop(outcome.job_id, None)
         self._pump()
 
     def _pump(self) -> None:
-        """Gives waiting jobs, in order, to engines with room."""
-        skipped: deque[_Entry] = deque()
-        while self._queue and any(map(self._has_room, self._seats)):
+        """Gives waiting jobs, in order, to engines with room. A pinned job lets others pass."""
+        kept: deque[_Entry] = deque()
+        while self._queue:
             entry = self._queue.popleft()
-            seat = self._seat_for(entry)
-            if not seat:
-                skipped.append(entry)
+            seats = [seat for seat in self._seats if seat.has_room(entry, self._max_batch_size)]
+            if seats:
+                self._send(entry, min(seats, key=lambda seat: len(seat.computing)))
                 continue
-            seat.computing[entry.job.id] = entry
-            seat.engine.order(entry.job)
-        self._queue.extendleft(reversed(skipped))
+            kept.append(entry)
+            if entry.pinned is None:
+                break
+        self._queue.extendleft(reversed(kept))
 
-    def _has_room(self, seat: _Seat) -> bool:
-        return seat.versions is not None and len(seat.computing) < self._max_batch_size
-
-    def _seat_for(self, entry: _Entry) -> _Seat | None:
-        seats = self._seats if entry.pinned is None else [self._seats[entry.pinned]]
-        return min(filter(self._has_room, seats), key=lambda seat: len(seat.computing), default=None)
+    def _send(self, entry: _Entry, seat: _Seat) -> None:
+        seat.computing[entry.job.id] = entry
+        entry.sent, entry.company = time.monotonic(), len(seat.computing)
+        seat.engine.order(entry.job)
 
     def _drop(self, entries: Sequence[_Entry]) -> None:
         """Takes entries whose waiters are gone out of the queue, and out of the engines before their next step."""
-        gone = {id(entry) for entry in entries}
-        if not gone:
-            return
-        self._queue = deque(entry for entry in self._queue if id(entry) not in gone)
-        for seat in self._seats:
-            for job_id in [job_id for job_id, entry in seat.computing.items() if id(entry) in gone]:
-                seat.engine.order(Cancel(job_id))
+        gone = {entry.job.id for entry in entries}
+        if gone:
+            self._queue = deque(entry for entry in self._queue if entry.job.id not in gone)
+            for seat in self._seats:
+                for job_id in gone & set(seat.computing):
+                    seat.engine.order(Cancel(job_id))
+
+
+def _result(future: asyncio.Future[Answer]) -> Answer | ForecastError:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, ForecastError):
+        return error
+    raise error

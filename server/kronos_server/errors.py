@@ -29,6 +29,12 @@ class ForecastError(Exception):
         return "Client Closed Request" if self.status == 499 else HTTPStatus(self.status).phrase
 
 
+class Malformed(ForecastError):
+    """What arrived is no request."""
+
+    status = 400
+
+
 class BadDevice(ForecastError):
     """The device header names something that is neither a pool nor one of this pod's devices."""
 
@@ -100,3 +106,7 @@ class DeadlineExceeded(ForecastError):
 
 class StartFailed(Exception):
     """The server cannot start as configured. One line, for the log and the termination message."""
+
+
+class OutOfMemory(Exception):
+    """The device has no room for what an engine was about to compute."""

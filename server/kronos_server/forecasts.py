@@ -1,7 +1,8 @@
 """The values of the domain: a job to compute, how to sample it, and the forecast that answers it."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,16 @@ class Sampling:
     sample_count: int
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """What is wanted besides the mean of the paths: quantile levels, a number of paths, and two measures."""
+
+    quantiles: tuple[float, ...] = ()
+    paths: int = 0
+    prob_up: bool = False
+    volatility: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
     """One validated series to forecast.
@@ -41,6 +52,7 @@ class Job:
     deadline: float
     seed: int = 0
     context_policy: ContextPolicy = "exact"
+    outputs: Outputs = Outputs()
 
     @property
     def horizon(self) -> int:
@@ -53,13 +65,14 @@ class Forecast:
     """The predicted K-lines, (horizon, 6) in the order of `COLUMNS`, and how they came about.
 
     `context_used` counts the rows that the model saw at its first step, `slid_steps` the steps whose window had moved,
-    `seconds` the time from the first computation to the last.
+    `extras` are the wanted outputs, ready for JSON, `seconds` the time from the first computation to the last.
     """
 
     rows: Rows
     device: str
     context_used: int
     slid_steps: int
+    extras: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
 from pathlib import Path
@@ -72,6 +73,12 @@ class Lifecycle(uvicorn.Server):
         seconds = self._service.settings.startup_timeout
         if self._service.dispatcher.phase is Phase.LOADING:
             self.fail(f"not every engine was warm after {seconds:g} s (KRONOS_STARTUP_TIMEOUT)")
+
+
+def allow_many_connections() -> None:
+    """Lifts the soft limit of open files, one for each connection, to the hard one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def leave_message(path: Path, reason: str) -> None:

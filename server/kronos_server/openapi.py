@@ -4,6 +4,8 @@ from typing import Any
 
 from kronos_server.wire import BatchRequest, ForecastReply, ForecastRequest, Problem
 
+ENDPOINTS = ("single", "batch")
+
 PROBLEMS = {
     400: "The device header names no pool, or no device of this pod.",
     413: "The body is above the size limit.",

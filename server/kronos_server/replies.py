@@ -6,56 +6,53 @@ import time
 import uuid
 from typing import Any
 
-import orjson
 from fastapi import FastAPI, Request, Response
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kronos_server import pools
+from kronos_server import pools, problems
+from kronos_server.access import Whitelist
 from kronos_server.dispatch import Phase
 from kronos_server.errors import ForecastError
+from kronos_server.gate import Gate
 from kronos_server.logs import request_id
 from kronos_server.service import Service
 
 logger = logging.getLogger(__name__)
 
+BUG = "The server has a bug; the request id leads to its log."
 REQUEST_ID = b"x-request-id"
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-PROBLEM = "application/problem+json"
-MOST_RETRY_SECONDS = 3600
 
 
-def problem(error: ForecastError, headers: dict[str, str] | None = None) -> Response:
-    """An error as `application/problem+json`; never an echo of the input."""
-    body = {
-        "type": "about:blank",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.detail,
-        "errors": [violation._asdict() for violation in error.violations],
-        "request_id": request_id.get(),
-    }
-    extra = dict(headers or {})
-    if error.retry_after is not None:
-        extra["retry-after"] = str(min(MOST_RETRY_SECONDS, max(1, round(error.retry_after))))
-    return Response(orjson.dumps(body), error.status, extra, media_type=PROBLEM)
-
-
-def install(app: FastAPI, service: Service) -> None:
+def install(app: FastAPI, service: Service, whitelist: Whitelist) -> None:
     """Makes every reply of the application one of ours."""
 
     async def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, ForecastError)
-        return problem(error)
+        service.metrics.refused.labels(type(error).__name__).inc()
+        return problems.response(error)
 
     async def unrouted(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return problem(_plain(error.status_code, str(error.detail)), dict(error.headers or {}))
+        return problems.response(_plain(error.status_code, str(error.detail)), dict(error.headers or {}))
 
     app.add_exception_handler(ForecastError, refused)
     app.add_exception_handler(HTTPException, unrouted)
+    # The last added is the outermost.
+    app.add_middleware(Gate, service=service, whitelist=whitelist)
     app.add_middleware(Replies, service=service)
+
+
+def identity(service: Service) -> dict[str, str]:
+    """The headers that say who answers, unless a reply says more."""
+    return {
+        "x-kronos-pool": service.pool,
+        "x-kronos-device": ",".join(service.devices.names),
+        "x-kronos-pod": service.settings.pod_name,
+        "x-backend-used": pools.backend(service.pool),
+    }
 
 
 def _plain(status: int, detail: str) -> ForecastError:
@@ -89,21 +86,19 @@ class Replies:
 
         try:
             await self.app(scope, receive, send_ours)
+        except ForecastError as error:
+            self.service.metrics.refused.labels(type(error).__name__).inc()
+            await problems.response(error)(scope, receive, send_ours)
         except Exception:
-            logger.exception("bug while answering %s", scope["path"])
+            logger.exception("bug while answering %s", _route(scope))
             if not status:
-                await problem(ForecastError("The server has a bug; the request id leads to its log."))(
-                    scope, receive, send_ours
-                )
+                await problems.response(ForecastError(BUG))(scope, receive, send_ours)
         self._record(scope, status, time.monotonic() - started)
 
     def _complete(self, message: Message) -> None:
         headers = MutableHeaders(raw=message["headers"])
-        headers.setdefault("x-request-id", request_id.get())
-        headers.setdefault("x-kronos-pool", self.service.pool)
-        headers.setdefault("x-kronos-device", ",".join(self.service.devices.names))
-        headers.setdefault("x-kronos-pod", self.service.settings.pod_name)
-        headers.setdefault("x-backend-used", pools.backend(self.service.pool))
+        for name, value in {"x-request-id": request_id.get(), **identity(self.service)}.items():
+            headers.setdefault(name, value)
         if self.service.dispatcher.phase is Phase.DRAINING:
             headers["connection"] = "close"
 

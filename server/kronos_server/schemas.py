@@ -1,7 +1,7 @@
 """Request bodies to jobs, forecasts to reply bodies."""
 
 import itertools
-from collections.abc import Sequence
+import random
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,10 +11,18 @@ from pydantic import BaseModel, ValidationError
 
 from kronos_server import klines, timestamps
 from kronos_server.errors import ForecastError, InvalidRequest, Violation
-from kronos_server.forecasts import COLUMNS, Forecast, Job, Sampling, Versions
+from kronos_server.forecasts import COLUMNS, ContextPolicy, Forecast, Job, Outputs, Sampling, Versions
 from kronos_server.settings import Settings
 from kronos_server.timestamps import Moments
-from kronos_server.wire import MOST_HORIZON, BatchRequest, ForecastRequest, Overrides
+from kronos_server.wire import (
+    MOST_HORIZON,
+    BatchItem,
+    BatchRequest,
+    Envelope,
+    ForecastRequest,
+    Overrides,
+    WantedOutputs,
+)
 
 Loc = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
@@ -48,6 +56,19 @@ def batch(body: bytes, settings: Settings, deadline: float) -> list[Question]:
     return [_question(item, settings, deadline, ("body", "items", index)) for index, item in enumerate(items)]
 
 
+def batch_in_parts(body: bytes, settings: Settings, deadline: float) -> list[Question | InvalidRequest]:
+    """The body of a batch request, item by item: good or bad. Raises `InvalidRequest` if it is no batch."""
+    items = _validated(Envelope, _loads(body)).items
+    return [_part(item, settings, deadline, ("body", "items", index)) for index, item in enumerate(items)]
+
+
+def _part(item: Any, settings: Settings, deadline: float, loc: Loc) -> Question | InvalidRequest:
+    try:
+        return _question(_validated(BatchItem, item, loc), settings, deadline, loc)
+    except InvalidRequest as error:
+        return error
+
+
 def _loads(body: bytes) -> Any:
     try:
         return orjson.loads(body)
@@ -56,12 +77,12 @@ def _loads(body: bytes) -> Any:
         raise InvalidRequest("The body is not JSON.", violations=[Violation(("body", error.pos), error.msg)]) from None
 
 
-def _validated(model: type[Model], value: Any) -> Model:
+def _validated(model: type[Model], value: Any, loc: Loc = ("body",)) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
         complaints = error.errors(include_url=False, include_context=False, include_input=False)[:MOST_VIOLATIONS]
-        violations = [Violation(("body", *complaint["loc"]), complaint["msg"]) for complaint in complaints]
+        violations = [Violation((*loc, *complaint["loc"]), complaint["msg"]) for complaint in complaints]
         raise InvalidRequest("The request breaks a rule.", violations=violations) from None
 
 
@@ -77,7 +98,38 @@ def _question(request: ForecastRequest, settings: Settings, deadline: float, loc
     return Question(
         series_id=request.series_id,
         future=future,
-        job=Job(next(_ids), context, times, horizon_times, sampling, deadline),
+        job=Job(
+            id=next(_ids),
+            context=context,
+            times=times,
+            horizon_times=horizon_times,
+            sampling=sampling,
+            deadline=deadline,
+            seed=random.getrandbits(63) if request.seed is None else request.seed,
+            context_policy=_policy(request, settings, len(horizon_times), loc),
+            outputs=_outputs(request.outputs, sampling, (*loc, "outputs")),
+        ),
+    )
+
+
+def _policy(request: ForecastRequest, settings: Settings, horizon: int, loc: Loc) -> ContextPolicy:
+    policy = request.context_policy or settings.context_policy
+    if policy == "fit" and horizon >= settings.max_context:
+        msg = f"cannot fit {horizon} rows to forecast into a window of {settings.max_context}: ask for fewer, or exact"
+        raise InvalidRequest.at((*loc, "context_policy"), msg)
+    return policy
+
+
+def _outputs(wanted: WantedOutputs | None, sampling: Sampling, loc: Loc) -> Outputs:
+    if wanted is None:
+        return Outputs()
+    if (wanted.paths or 0) > sampling.sample_count:
+        raise InvalidRequest.at((*loc, "paths"), f"must be at most sample_count, {sampling.sample_count}")
+    return Outputs(
+        quantiles=tuple(dict.fromkeys(wanted.quantiles or ())),
+        paths=wanted.paths or 0,
+        prob_up=bool(wanted.prob_up),
+        volatility=bool(wanted.volatility),
     )
 
 
@@ -120,17 +172,8 @@ def _sampling(overrides: Overrides, settings: Settings) -> Sampling:
     )
 
 
-def single_reply(question: Question, forecast: Forecast, versions: Versions) -> bytes:
-    """The reply to a single request."""
-    return orjson.dumps(_reply(question, forecast, versions))
-
-
-def batch_reply(questions: Sequence[Question], forecasts: Sequence[Forecast], versions: Versions) -> bytes:
-    """The reply to a batch: a bare list, in the order of the request."""
-    return orjson.dumps([_reply(*pair, versions) for pair in zip(questions, forecasts, strict=True)])
-
-
-def _reply(question: Question, forecast: Forecast, versions: Versions) -> dict[str, Any]:
+def reply(question: Question, forecast: Forecast, versions: Versions) -> dict[str, Any]:
+    """The reply to a single request, and an element of the reply to a batch, which is a bare list."""
     if not np.isfinite(forecast.rows).all():
         raise ForecastError("The model's forecast is not finite.")
     rows = zip(question.future.sent, forecast.rows.tolist(), strict=True)
@@ -141,4 +184,5 @@ def _reply(question: Question, forecast: Forecast, versions: Versions) -> dict[s
         ],
         "model_version": versions.model,
         "tokenizer_version": versions.tokenizer,
+        **forecast.extras,
     }

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
+from kronos_server.bodies import Bodies
 from kronos_server.devices import Devices
 from kronos_server.dispatch import Dispatcher
 from kronos_server.metrics import Metrics
@@ -19,6 +20,7 @@ class Service:
     dispatcher: Dispatcher
     peers: Peers
     metrics: Metrics
+    bodies: Bodies
     started: float = field(default_factory=time.monotonic)
 
     @property

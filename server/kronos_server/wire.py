@@ -1,6 +1,6 @@
 """The wire format: what request and reply bodies hold. The API's description is made of it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -9,6 +9,7 @@ from kronos_server import klines
 
 MOST_HORIZON = 512
 MOST_SAMPLES = 256
+MOST_LEVELS = 32
 
 
 def _refuse_covariates(value: Any) -> Any:
@@ -86,6 +87,15 @@ Horizon = Annotated[
 ]
 
 
+Seed = Annotated[
+    Annotated[int, Field(ge=0, lt=2**63)] | None,
+    BeforeValidator(_refuse_booleans),
+    WithJsonSchema(_number("integer", minimum=0, maximum=2**63 - 1)),
+]
+Level = Annotated[float, BeforeValidator(_refuse_booleans), Field(gt=0, lt=1)]
+Levels = Annotated[list[Level], Field(min_length=1, max_length=MOST_LEVELS, fail_fast=True)]
+
+
 class Wire(BaseModel):
     """Unknown keys are ignored: clients put their own next to ours."""
 
@@ -102,6 +112,15 @@ class Overrides(Wire):
     sample_count: Samples = Field(None, description="Sample paths averaged.")
 
 
+class WantedOutputs(Wire):
+    """What to read off the sample paths besides their mean."""
+
+    quantiles: Levels | None = Field(None, description="Levels between 0 and 1, for every column.")
+    paths: Samples = Field(None, description="Sample paths of the close, at most sample_count.")
+    prob_up: bool | None = Field(None, description="For every row, the share of paths above the last close.")
+    volatility: bool | None = Field(None, description="Realised volatility of the log closes over the horizon.")
+
+
 class ForecastRequest(Wire):
     """One series to forecast."""
 
@@ -112,6 +131,11 @@ class ForecastRequest(Wire):
     horizon: Horizon = Field(None, description="Rows to forecast, instead of prediction timestamps.")
     freq: str | None = Field(None, description="Step of the horizon, such as 5min, 1h, 1D, 1B; null: as the history's.")
     overrides: Overrides | None = None
+    seed: Seed = Field(None, description="Equal seeds give equal sample paths; null: another one every time.")
+    context_policy: Literal["exact", "fit"] | None = Field(
+        None, description="Where context and horizon exceed the window: slide it (exact), or shorten the context (fit)."
+    )
+    outputs: WantedOutputs | None = None
     covariates: Absent = None
     exog: Absent = None
     past_covariates: Absent = None
@@ -134,6 +158,16 @@ class BatchRequest(Wire):
     future_covariates: Absent = None
 
 
+class Envelope(Wire):
+    """A batch whose items are looked at one by one."""
+
+    items: list[Any] = Field(min_length=1)
+    covariates: Absent = None
+    exog: Absent = None
+    past_covariates: Absent = None
+    future_covariates: Absent = None
+
+
 class KLine(BaseModel):
     """One predicted row."""
 
@@ -146,6 +180,14 @@ class KLine(BaseModel):
     amount: float
 
 
+class Volatility(BaseModel):
+    """The root of the summed squared log returns from the last close on, over the paths."""
+
+    mean: float
+    q10: float
+    q90: float
+
+
 class ForecastReply(BaseModel):
     """The forecast of one series."""
 
@@ -155,6 +197,10 @@ class ForecastReply(BaseModel):
     prediction: list[KLine]
     model_version: str
     tokenizer_version: str
+    quantiles: dict[str, dict[str, list[float]]] | None = Field(None, description="By column and level, if asked for.")
+    paths: dict[str, list[list[float]]] | None = Field(None, description="By column (close), if asked for.")
+    prob_up: list[float] | None = Field(None, description="By row, if asked for.")
+    volatility: Volatility | None = Field(None, description="If asked for; null where a close is not positive.")
 
 
 class Place(Wire):

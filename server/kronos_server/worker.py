@@ -16,7 +16,8 @@ import numpy as np
 from kronos_server import logs
 from kronos_server.checkpoints import Sources
 from kronos_server.errors import StartFailed
-from kronos_server.forecasts import Job, Sampling
+from kronos_server.estimates import Rates
+from kronos_server.forecasts import Job, Sampling, Versions
 from kronos_server.scheduler import Outcome, Scheduler
 from kronos_server.settings import Settings
 
@@ -33,6 +34,7 @@ class Assignment:
 
     device: str
     threads: int
+    engines: int
     sources: Sources
 
 
@@ -40,15 +42,17 @@ class Assignment:
 class Warm:
     """The engine has answered its first forecast."""
 
-    model_version: str
-    tokenizer_version: str
+    versions: Versions
+    rates: Rates
 
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """The engine's loop turns."""
+    """The engine's loop turns: what it did since the last one, and the jobs in its next step."""
 
     batch_size: int
+    steps: int
+    step_seconds: float
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,7 @@ def run(pipe: Connection, assignment: Assignment, settings: Settings) -> None:
         _serve(pipe, assignment, settings)
     except (EOFError, BrokenPipeError):
         return
-    except Exception as error:
+    except Exception as error:  # whatever ends an engine is passed on, and ends the server
         if not isinstance(error, StartFailed):
             logger.exception("engine on %s failed", assignment.device)
         pipe.send(Lost(f"engine on {assignment.device}: {_first_line(error)}"))
@@ -155,8 +159,9 @@ def _serve(pipe: Connection, assignment: Assignment, settings: Settings) -> None
 
     engine = Engine(assignment.sources, assignment.device, assignment.threads, settings)
     scheduler = Scheduler(engine, settings.max_batch_size, settings.inference_timeout, time.monotonic)
+    rates = engine.measure(assignment.engines, settings.cache_tokens)
     _warm_up(scheduler)
-    pipe.send(Warm(engine.model_version, engine.tokenizer_version))
+    pipe.send(Warm(Versions(engine.model_version, engine.tokenizer_version), rates))
     _turn_forever(pipe, scheduler)
 
 
@@ -174,18 +179,22 @@ def _warm_up(scheduler: Scheduler[Any]) -> None:
 
 
 def _turn_forever(pipe: Connection, scheduler: Scheduler[Any]) -> None:
-    beat = time.monotonic()
+    beat, steps, step_seconds = time.monotonic(), 0, 0.0
     while True:
         while pipe.poll(HEARTBEAT_SECONDS if scheduler.idle else 0):
             order: Order = pipe.recv()
             if order is None:
                 return
             _obey(order, scheduler)
+        began = time.monotonic()
+        busy = not scheduler.idle
         for outcome in scheduler.turn():
             pipe.send(outcome)
-        if time.monotonic() - beat >= HEARTBEAT_SECONDS:
-            beat = time.monotonic()
-            pipe.send(Heartbeat(scheduler.batch_size))
+        now = time.monotonic()
+        steps, step_seconds = steps + busy, step_seconds + busy * (now - began)
+        if now - beat >= HEARTBEAT_SECONDS:
+            pipe.send(Heartbeat(scheduler.batch_size, steps, step_seconds))
+            beat, steps, step_seconds = now, 0, 0.0
 
 
 def _obey(order: Job | Cancel, scheduler: Scheduler[Any]) -> None:

@@ -13,8 +13,10 @@ from running_server import RunningServer, candle
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """The one server that most tests ask: a tiny checkpoint on the processor."""
     running = RunningServer(tmp_path_factory.mktemp("server"))
-    yield running.wait_ready()
-    running.close()
+    try:
+        yield running.wait_ready()
+    finally:
+        running.close()
 
 
 @pytest.fixture

@@ -15,8 +15,10 @@ def gpu_server(tmp_path_factory: pytest.TempPathFactory, server: RunningServer) 
     """A server of the GPU pool (computing on the processor), with the CPU pool as its peer."""
     settings = {"pool": "gpu", "pod_name": "gpu-pod", "device": "cpu,cpu", "peer_cpu_url": server.url}
     running = RunningServer(tmp_path_factory.mktemp("gpu"), **settings)
-    yield running.wait_ready()
-    running.close()
+    try:
+        yield running.wait_ready()
+    finally:
+        running.close()
 
 
 def test_the_pool_is_what_is_named_and_the_device_is_what_computes(gpu_server: RunningServer, body: Make) -> None:
@@ -51,7 +53,10 @@ def test_a_refusal_of_the_other_pool_is_passed_through(gpu_server: RunningServer
 def test_the_deadline_travels_along(gpu_server: RunningServer, body: Make) -> None:
     asked = body(ahead=512, rows=512, overrides={"sample_count": 64})
     headers = {"x-request-timeout": "0.1", "x-kronos-device": "cpu"}
-    assert gpu_server.client.post("/v1/predict/single", json=asked, headers=headers).status_code == 504
+    reply = gpu_server.client.post("/v1/predict/single", json=asked, headers=headers)
+    assert reply.status_code == 422
+    assert reply.headers["x-kronos-pod"] == "test-pod"
+    assert "on an idle server, and has 0." in reply.json()["detail"]
 
 
 def test_a_forwarded_request_is_not_forwarded_again(gpu_server: RunningServer, body: Make) -> None:

@@ -98,7 +98,7 @@ def test_sigterm_loses_no_accepted_request(launch: Launch, body: Make) -> None:
 
 def test_a_dead_engine_is_told_to_every_waiter_and_ends_the_process(launch: Launch, body: Make) -> None:
     server = launch().wait_ready()
-    asked = body(rows=512, ahead=512, overrides={"sample_count": 256})
+    asked = body(rows=256, ahead=256, overrides={"sample_count": 64})
     crowd = server.post_together(3, asked)
     server.wait_for(lambda: "kronos_concurrent_requests 3.0" in server.client.get("/v1/metrics").text)
     (engine,) = engines(server)

@@ -43,8 +43,20 @@ def test_a_body_within_the_limit_is_read(server: RunningServer) -> None:
     assert reply.status_code == 422
 
 
-def test_a_deadline_in_the_past_of_the_forecast_is_a_timeout(server: RunningServer, body: Make) -> None:
+def test_a_forecast_that_cannot_be_in_time_is_refused_with_the_estimate(server: RunningServer, body: Make) -> None:
     asked = body(ahead=512, rows=512, overrides={"sample_count": 64})
-    reply = server.client.post("/v1/predict/single", json=asked, headers={"x-request-timeout": "0.05"})
-    assert reply.status_code == 504
+    reply = server.client.post("/v1/predict/single", json=asked, headers={"x-request-timeout": "0.01"})
+    assert reply.status_code == 422
+    assert "on an idle server" in reply.json()["detail"]
+
+
+def test_a_body_that_is_later_than_the_deadline_is_a_timeout(
+    server: RunningServer, connection: http.client.HTTPConnection
+) -> None:
+    connection.putrequest("POST", "/v1/predict/single")
+    connection.putheader("content-length", "2")
+    connection.putheader("x-request-timeout", "0.2")
+    connection.endheaders(b"{")
+    assert connection.getresponse().status == 504
+    connection.close()
     assert 'kronos_timeouts_total{endpoint="single"}' in server.client.get("/v1/metrics").text

@@ -215,12 +215,12 @@ def forecast(asked: schemas.Question, value: float = 1.5) -> Forecast:
 VERSIONS = Versions("model@0123456789ab", "tokenizer@ba9876543210")
 
 
-def test_a_single_reply_has_the_old_shape(body: Make) -> None:
+def test_a_reply_has_the_old_shape(body: Make) -> None:
     asked = question(body(ahead=1))
     row = {"timestamp": "2024-01-02T10:50:00"} | dict.fromkeys(
         ["open", "high", "low", "close", "volume", "amount"], 1.5
     )
-    assert orjson.loads(schemas.single_reply(asked, forecast(asked), VERSIONS)) == {
+    assert schemas.reply(asked, forecast(asked), VERSIONS) == {
         "series_id": "AAPL",
         "prediction": [row],
         "model_version": "model@0123456789ab",
@@ -228,13 +228,7 @@ def test_a_single_reply_has_the_old_shape(body: Make) -> None:
     }
 
 
-def test_a_batch_reply_is_a_bare_list(body: Make) -> None:
-    asked = schemas.batch(orjson.dumps({"items": [body(), body(series_id="b")]}), SETTINGS, 1.0)
-    reply = orjson.loads(schemas.batch_reply(asked, [forecast(each) for each in asked], VERSIONS))
-    assert [each["series_id"] for each in reply] == ["AAPL", "b"]
-
-
 def test_a_forecast_that_is_not_finite_is_no_reply(body: Make) -> None:
     asked = question(body())
     with pytest.raises(ForecastError, match="not finite"):
-        schemas.single_reply(asked, forecast(asked, float("nan")), VERSIONS)
+        schemas.reply(asked, forecast(asked, float("nan")), VERSIONS)
