@@ -7,6 +7,15 @@ from cluster.layout import NODE_IP, SERVICE_CIDR, layout
 from cluster.processes import require_running, run, start, stop, succeeds
 from cluster.progress import wait_for
 
+# Who among the pods did what: tests read here that an idle operator writes nothing.
+_AUDIT_POLICY = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: Metadata, userGroups: ["system:serviceaccounts"]}
+- {level: None}
+"""
 _ETCD = "http://127.0.0.1:2379"
 
 
@@ -63,6 +72,8 @@ def _start_etcd() -> None:
 
 def _start_api_server() -> None:
     pki = layout().pki
+    policy = layout().config / "audit-policy.yaml"
+    policy.write_text(_AUDIT_POLICY)
     start(
         "kube-apiserver",
         program("kube-apiserver"),
@@ -82,4 +93,7 @@ def _start_api_server() -> None:
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
         "--allow-privileged=true",
+        f"--audit-policy-file={policy}",
+        f"--audit-log-path={layout().audit_log}",
+        "--audit-log-mode=blocking",
     )

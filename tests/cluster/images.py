@@ -23,6 +23,7 @@ class Image:
     context: Path
     sources: tuple[str, ...]
     target: str = ""
+    dockerfile: str = "Dockerfile"
 
     @property
     def repository(self) -> str:
@@ -52,6 +53,7 @@ SERVER = Image(
     "server",
 )
 WEIGHTS = Image("demo-weights", REPOSITORY / "examples" / "demo-checkpoint", (".",))
+SERVER_GPU = Image("server-gpu", REPOSITORY, (*SERVER.sources, "Dockerfile.gpu"), dockerfile="Dockerfile.gpu")
 ALL = (OPERATOR, WEIGHTS, SERVER)
 
 
@@ -62,14 +64,14 @@ def build_image(image: Image) -> None:
         StepFailed: the build failed; its log says why.
     """
     log = cache() / "logs" / f"image-{image.name}.log"
-    target = ["--target", image.target] if image.target else []
+    recipe = ["--file", str(image.context / image.dockerfile), *(["--target", image.target] if image.target else [])]
     if not docker():
         _make_base()
     with step(f"build image {image.reference}", log):
         if docker():
-            run("docker", "build", *target, "--tag", image.reference, image.context, log=log)
+            run("docker", "build", *recipe, "--tag", image.reference, image.context, log=log)
         else:
-            run(*_buildah(), *target, "--tag", image.reference, image.context, log=log)
+            run(*_buildah(), *recipe, "--tag", image.reference, image.context, log=log)
             _prune(image)
     if "KRONOS_REGISTRY" in os.environ:
         with step(f"push image {image.reference}", log):

@@ -77,6 +77,10 @@ class Layout:
     def kubeconfig(self) -> Path:
         return self.config / "admin.kubeconfig"
 
+    @property
+    def audit_log(self) -> Path:
+        return self.logs / "audit.log"
+
     def create(self) -> None:
         for folder in (self.logs, self.pids, self.pki, self.config, self.etcd, self.kubelet, self.containerd):
             folder.mkdir(parents=True, exist_ok=True)
