@@ -1,5 +1,6 @@
 """The control groups below which the kubelet puts every pod, on cgroup v1 and v2."""
 
+import os
 from pathlib import Path
 
 from cluster.layout import CGROUP_ROOT
@@ -22,6 +23,15 @@ def pod_processes() -> list[int]:
     """Pids of all containers of ours: they outlive containerd."""
     listings = [listing for root in _roots() for listing in root.rglob("cgroup.procs")]
     return [int(pid) for listing in listings for pid in listing.read_text().split()]
+
+
+def processes_of_pod(uid: str, program: str) -> list[int]:
+    """Pids of a pod's processes whose program file's name starts so; the sandbox is none of them."""
+    marks = {f"pod{uid}", f"pod{uid.replace('-', '_')}"}
+    folders = [folder for root in _roots() for folder in root.rglob("pod*") if folder.name in marks]
+    listings = [listing for folder in folders for listing in folder.rglob("cgroup.procs")]
+    pids = {int(pid) for listing in listings for pid in listing.read_text().split()}
+    return sorted(pid for pid in pids if Path(os.readlink(f"/proc/{pid}/exe")).name.startswith(program))
 
 
 def remove_cgroups() -> None:

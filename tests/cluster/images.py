@@ -52,7 +52,12 @@ SERVER = Image(
     ("Dockerfile", "requirements/install.sh", "requirements/server.txt", "model", "server/kronos_server"),
     "server",
 )
-WEIGHTS = Image("demo-weights", REPOSITORY / "examples" / "demo-checkpoint", (".",))
+WEIGHTS = Image(
+    "demo-weights",
+    REPOSITORY,
+    ("examples/weights.Dockerfile", "examples/demo-checkpoint"),
+    dockerfile="examples/weights.Dockerfile",
+)
 SERVER_GPU = Image("server-gpu", REPOSITORY, (*SERVER.sources, "Dockerfile.gpu"), dockerfile="Dockerfile.gpu")
 ALL = (OPERATOR, WEIGHTS, SERVER)
 

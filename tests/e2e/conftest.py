@@ -1,0 +1,43 @@
+"""A cluster with the operator of this tree, and a namespace for each test."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from cluster.release import RELEASE, install, prepare
+from cluster.target import Target, choose_target
+from e2e.workbench import Workbench
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pytest-kind drive the cluster that fits the machine, and keep it: bringing it up is what takes long."""
+    target = choose_target()
+    if target.kind:
+        config.option.kind_bin = str(target.kind)
+        config.option.cluster_name = "kronos"
+        config.option.kubeconfig = str(target.kubeconfig)
+        config.option.keep_cluster = True
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest) -> Iterator[Target]:
+    """A cluster with the operator of this tree; a release that was not there before is gone afterwards."""
+    chosen = choose_target()
+    prepare(chosen)
+    if chosen.kind:
+        request.getfixturevalue("kind_cluster")
+    found = RELEASE in chosen.helm("list", "--short").split()
+    install(chosen)
+    yield chosen
+    if not found:
+        chosen.helm("uninstall", RELEASE, "--wait")
+
+
+@pytest.fixture
+def bench(target: Target) -> Iterator[Workbench]:
+    """A namespace of the test's own, deleted with all that is in it."""
+    namespace = f"e2e-{uuid4().hex[:8]}"
+    target.kubectl("create", "namespace", namespace)
+    yield Workbench(target, namespace)
+    target.kubectl("delete", "namespace", namespace)
