@@ -56,7 +56,8 @@ class BinarySphericalQuantizer(nn.Module):
 
     def code_entropy(self, z: Tensor) -> Tensor:
         """Entropy of each group's batch-averaged code distribution, summed over groups, in nats."""
-        codes = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=self.group_size)), device=z.device)
+        corners = list(itertools.product((-1.0, 1.0), repeat=self.group_size))
+        codes = torch.tensor(corners, dtype=z.dtype, device=z.device)
         groups = z.reshape(-1, self.bits // self.group_size, self.group_size)
         average = (2 * groups @ codes.T / self.bits**0.5).softmax(-1).mean(0)
         entropy: Tensor = -(average * average.clamp_min(1e-9).log()).sum()

@@ -30,7 +30,7 @@ class Timing:
 
 def warm_up(engine: Engine) -> Rates:
     """Forecast made-up rows, so that everything is loaded and laid out, and measure while at it."""
-    many_rows = max(2, min(MANY_ROWS, engine.max_context - HORIZON))
+    many_rows = max(2, min(MANY_ROWS, engine.max_context - HORIZON))  # nothing slides, if there is room for that
     few_rows = min(FEW_ROWS, many_rows - 1)
     few, many = (made_up_job(few_rows, FEW_PATHS), made_up_job(many_rows, MANY_PATHS))
     for job in (few, many):
@@ -67,10 +67,12 @@ def _time(engine: Engine, job: Job) -> Timing:
     runs = []
     prefill = _seconds(engine, lambda: runs.append(engine.prefill(job)))
     [run] = runs
-    # The last step reads nothing back, so it is shorter than the others.
-    steps = [_seconds(engine, lambda: engine.step([run])) for _ in range(HORIZON)][:-1]
+    steps = []
+    while not run.done:
+        steps.append(_seconds(engine, lambda: engine.step([run])))
     finish = _seconds(engine, lambda: _finish(engine, run))
-    return Timing(prefill, median(steps), finish, encode)
+    step = median(steps[1:])  # the first reads nothing back
+    return Timing(prefill, step, finish, encode)
 
 
 def _finish(engine: Engine, run: Run) -> None:
