@@ -1,19 +1,25 @@
-"""Starts the operator: probes, the queue's workers, resync and the watches."""
+"""Starts the operator: probes, the election of a leader, and then the queue's workers, resync and watches."""
 
 import asyncio
 import logging
 import socket
 import sys
+import uuid
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import kopf
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from kronos_operator.cluster import Cluster, Key
+from kronos_operator.connection import PASSING, Connection, always
 from kronos_operator.handlers import kopf_settings, registry
+from kronos_operator.leadership import Leadership
+from kronos_operator.lease import ClusterLease
+from kronos_operator.metrics import Metrics
 from kronos_operator.probes import Probes
 from kronos_operator.reconcile import Reconciler
 from kronos_operator.resync import Resync
@@ -37,26 +43,74 @@ def main() -> None:
 
 async def run(settings: Settings) -> None:
     """Run all parts; the first that ends, ends all."""
-    await connect()
+    await _connect()
     async with ApiClient() as client:
-        cluster = Cluster(client)
-        queue: WorkQueue[Key] = WorkQueue(Reconciler(cluster, settings, lambda: datetime.now(UTC)))
-
-        async def keys() -> list[Key]:
-            namespaces = settings.watch_namespaces or (None,)
-            return [key for namespace in namespaces for key in await cluster.keys(namespace)]
-
-        resync = Resync(keys, queue, settings.resync_seconds)
-        watching = asyncio.Event()
-        probes = Probes(settings.probe_port, resync.is_live, watching.is_set)
-        await probes.start()
+        operator = Operator(client, settings)
+        await operator.probes.start()
         try:
-            await _until_one_ends(queue.run(), resync.run(), watch(queue, settings, watching))
+            await operator.run()
         finally:
-            await probes.stop()
+            await operator.probes.stop()
 
 
-async def connect() -> None:
+class Operator:
+    """The parts of the program, wired."""
+
+    def __init__(self, client: ApiClient, settings: Settings) -> None:
+        self._settings = settings
+        self._leadership = _leadership(client, settings)
+        self._cluster = Cluster(Connection(client, self._leadership.check if self._leadership else always))
+        self._metrics = Metrics()
+        reconciler = Reconciler(self._cluster, settings, self._metrics, lambda: datetime.now(UTC))
+        self._queue: WorkQueue[Key] = WorkQueue(reconciler, passing=PASSING)
+        self._resync = Resync(self._keys, self._queue, settings.resync_seconds)
+        self._watching = asyncio.Event()
+        self._leading = False
+        self._metrics.watch_queue(lambda: self._queue.depth, lambda: self._queue.age)
+        self._metrics.watch_leadership(lambda: self._leading)
+        self.probes = Probes(settings.probe_port, self._is_live, self._is_ready, self._metrics.text)
+
+    async def run(self) -> None:
+        """Wait for the lead, then work until a part ends."""
+        async with AsyncExitStack() as stack:
+            if self._leadership:
+                await self._leadership.acquire()
+                stack.push_async_callback(self._leadership.release)
+            self._leading = True
+            election = [self._leadership.hold()] if self._leadership else []
+            await _until_one_ends([self._queue.run(), self._resync.run(), self._watch(), *election])
+
+    async def _keys(self) -> list[Key]:
+        namespaces = self._settings.watch_namespaces or (None,)
+        return [key for namespace in namespaces for key in await self._cluster.keys(namespace)]
+
+    async def _watch(self) -> None:
+        """Watch until a signal ends it."""
+        namespaces = self._settings.watch_namespaces
+        await kopf.operator(
+            registry=registry(self._queue),
+            settings=kopf_settings(namespaces),
+            namespaces=namespaces,
+            clusterwide=not namespaces,
+            standalone=True,
+            ready_flag=self._watching,
+        )
+
+    def _is_live(self) -> bool:
+        return not self._leading or self._resync.is_live()
+
+    def _is_ready(self) -> bool:
+        return not self._leading or self._watching.is_set()
+
+
+def _leadership(client: ApiClient, settings: Settings) -> Leadership | None:
+    if not settings.namespace:
+        return None
+    store = ClusterLease(Connection(client), settings.namespace, settings.lease_name)
+    return Leadership(store, f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}")
+
+
+async def _connect() -> None:
     """Find the API server: the service account's inside a cluster, else the kubeconfig's."""
     try:
         load_incluster_config()  # type: ignore[no-untyped-call]
@@ -64,21 +118,7 @@ async def connect() -> None:
         await load_kube_config()  # type: ignore[no-untyped-call]
 
 
-async def watch(queue: WorkQueue[Key], settings: Settings, ready: asyncio.Event) -> None:
-    """Watch until a signal ends it."""
-    await kopf.operator(
-        registry=registry(queue),
-        settings=kopf_settings(settings.watch_namespaces),
-        namespaces=settings.watch_namespaces,
-        clusterwide=not settings.watch_namespaces,
-        standalone=True,
-        # Left to itself, kopf asks for the user's name, and a numeric uid has none. The type is private to kopf.
-        identity=cast(Any, socket.gethostname()),
-        ready_flag=ready,
-    )
-
-
-async def _until_one_ends(*parts: Coroutine[Any, Any, None]) -> None:
+async def _until_one_ends(parts: list[Coroutine[Any, Any, None]]) -> None:
     tasks = [asyncio.create_task(part) for part in parts]
     done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in others:

@@ -1,37 +1,47 @@
-"""Reads from and writes to the API server; the only module that does."""
+"""What is read of and written to the cluster for one custom resource."""
 
 import asyncio
-import json
 import logging
-from typing import Any, NamedTuple
-
-import aiohttp
-from kubernetes.aio.client import ApiClient
+import secrets
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from kronos_operator.api import Manifest, PoolName, Server, Status
-from kronos_operator.drift import drifted
-from kronos_operator.identity import DEPLOYMENT_LABEL, FIELD_MANAGER, POOL_LABEL, Claim, claim
-from kronos_operator.kinds import ENDPOINT_SLICE, EVENT, OBSERVED, OWNED, POD, RESOURCE, Kind
+from kronos_operator.connection import Connection, Query, Refused
+from kronos_operator.drift import drifted, gives_up_replicas
+from kronos_operator.identity import DEPLOYMENT_LABEL, FIELD_MANAGER, HANDOVER_MANAGER, POOL_LABEL, Claim, claim
+from kronos_operator.kinds import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    ENDPOINT_SLICE,
+    EVENT,
+    HTTP_ROUTE,
+    OBSERVED,
+    OWNED,
+    POD,
+    RESOURCE,
+    Kind,
+)
 from kronos_operator.observed import ObjectKey, Observed, Problem, is_puzzling, object_key
+from kronos_operator.transitions import Happening
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT = aiohttp.ClientTimeout(total=30)
+# Kinds that a resource may do without, as long as its spec does not ask for them.
+OPTIONAL = (AUTOSCALER, HTTP_ROUTE)
 KINDS = {kind.name: kind for kind in OWNED}
 # Pods of one resource whose events are read in one look; they tend to fail alike.
 EXPLAINED_PODS = 4
-# The body of a delete; owners' children go in the background, as with kubectl.
-BACKGROUND = "Background"
+NAME_CONFLICT = "NameConflict"
+# Answers about the object itself; others are about the API server, and pass.
+ABOUT_THE_OBJECT = {400: "Rejected", 403: "Forbidden", 409: NAME_CONFLICT, 422: "Rejected"}
 
 
-class Refused(Exception):
-    """The API server answered with an error."""
+class Unserved(NamedTuple):
+    """Why a kind cannot be read, and what to do."""
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
-        super().__init__(f"{status} {reason}: {message}")
-        self.status = status
-        self.reason = reason
-        self.message = message
+    reason: str
+    message: str
 
 
 class BeingCollected(Exception):
@@ -46,25 +56,27 @@ class Key(NamedTuple):
 
 
 class Cluster:
-    """One connection to the API server."""
+    """The cluster, as the owner of objects sees it."""
 
-    def __init__(self, client: ApiClient) -> None:
-        self._client = client
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     async def read(self, key: Key) -> Manifest | None:
         """The custom resource, or None where it is gone."""
-        return await self._get(RESOURCE, key.namespace, key.name)
+        return await self._connection.get(RESOURCE, key.namespace, key.name)
 
     async def keys(self, namespace: str | None) -> list[Key]:
         """All custom resources of a namespace, or of the cluster."""
-        answer = await self._request("GET", RESOURCE.path(namespace))
-        return [Key(item["metadata"]["namespace"], item["metadata"]["name"]) for item in answer["items"]]
+        found = await self._connection.list(RESOURCE, namespace)
+        return [Key(item["metadata"]["namespace"], item["metadata"]["name"]) for item in found]
 
     async def observe(self, server: Server) -> Observed:
         """Everything that carries the resource's label, read at once and not from a cache."""
-        selector = [("labelSelector", f"{DEPLOYMENT_LABEL}={server.name}")]
-        lists = await asyncio.gather(*(self._list(kind, server.namespace, selector) for kind in OBSERVED))
-        found = dict(zip(OBSERVED, lists, strict=True))
+        ours: Query = [("labelSelector", f"{DEPLOYMENT_LABEL}={server.name}")]
+        lists = await asyncio.gather(*(self._list_served(kind, server.namespace, ours) for kind in OBSERVED))
+        answers = dict(zip(OBSERVED, lists, strict=True))
+        unserved = {kind.name: answer for kind, answer in answers.items() if isinstance(answer, Unserved)}
+        found = {kind: [] if isinstance(answer, Unserved) else answer for kind, answer in answers.items()}
         puzzling = [pod for pod in found[POD] if is_puzzling(pod)][:EXPLAINED_PODS]
         warnings = await asyncio.gather(*(self._warnings(pod) for pod in puzzling))
         owned = [item for kind in OWNED for item in found[kind]]
@@ -73,6 +85,7 @@ class Cluster:
             pods=tuple(found[POD]),
             slices=tuple(found[ENDPOINT_SLICE]),
             warnings=tuple(event for events in warnings for event in events),
+            unserved=unserved,
         )
 
     async def apply(self, server: Server, wanted: list[Manifest], seen: Observed) -> Observed:
@@ -84,21 +97,29 @@ class Cluster:
         applied: dict[ObjectKey, Manifest] = {}
         problems: list[Problem] = []
         for manifest in wanted:
+            key = object_key(manifest)
+            if key.kind in seen.unserved:
+                problems.append(Problem(key, *seen.unserved[key.kind]))
+                continue
             try:
-                live = await self._apply_one(server, manifest, seen.objects.get(object_key(manifest)))
+                applied[key] = await self._apply_one(server, manifest, seen.objects.get(key))
             except Refused as refused:
-                problems.append(Problem(object_key(manifest), *_explained(refused)))
-            else:
-                applied[object_key(manifest)] = live
+                problems.append(Problem(key, *_explained(refused)))
         return seen.with_applied(applied, tuple(problems))
 
     async def prune(
-        self, server: Server, wanted: list[Manifest], seen: Observed, retained: frozenset[PoolName]
+        self,
+        server: Server,
+        wanted: list[Manifest],
+        seen: Observed,
+        retained: frozenset[PoolName],
+        kinds: tuple[Kind, ...] = OWNED,
     ) -> None:
         """Delete what the resource owns and no longer wants, in reverse order of applying; not of retained pools."""
         keep = {object_key(manifest) for manifest in wanted}
+        names = {kind.name for kind in kinds}
         for key, live in reversed(list(seen.objects.items())):
-            spared = key in keep or live["metadata"]["labels"].get(POOL_LABEL) in retained
+            spared = key in keep or key.kind not in names or live["metadata"]["labels"].get(POOL_LABEL) in retained
             if not spared and claim(server, live) is Claim.OURS and "deletionTimestamp" not in live["metadata"]:
                 await self._delete(server, live)
 
@@ -112,77 +133,97 @@ class Cluster:
             "metadata": {"name": server.name, "namespace": server.namespace, "uid": server.uid},
             "status": status.manifest(),
         }
-        await self._server_side_apply(RESOURCE.path(server.namespace, server.name, "status"), body, force=True)
+        path = RESOURCE.path(server.namespace, server.name, "status")
+        await self._connection.apply(path, body, manager=FIELD_MANAGER, force=True)
         ready = status.condition("Ready")
         if ready:
             logger.info("%s/%s: Ready=%s %s", server.namespace, server.name, ready.status, ready.reason)
 
+    async def record(self, server: Server, happening: Happening) -> None:
+        """Post an Event about the resource; one that cannot be posted is only logged."""
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        body = {
+            "apiVersion": EVENT.api_version,
+            "kind": EVENT.name,
+            "metadata": {"name": f"{server.name}.{secrets.token_hex(8)}", "namespace": server.namespace},
+            "involvedObject": {
+                "apiVersion": RESOURCE.api_version,
+                "kind": RESOURCE.name,
+                "name": server.name,
+                "namespace": server.namespace,
+                "uid": server.uid,
+            },
+            **happening._asdict(),
+            "source": {"component": FIELD_MANAGER},
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        try:
+            await self._connection.send("POST", EVENT.path(server.namespace), body=body)
+        except Refused as refused:
+            logger.warning("%s/%s: cannot post the event %s: %s", *_name(server), happening.reason, refused)
+
     async def _warnings(self, pod: Manifest) -> list[Manifest]:
         """Warning events about one pod; not watched, since there are too many of them in a cluster."""
         about = f"involvedObject.uid={pod['metadata']['uid']},type=Warning"
-        return await self._list(EVENT, pod["metadata"]["namespace"], [("fieldSelector", about)])
+        try:
+            return await self._connection.list(EVENT, pod["metadata"]["namespace"], [("fieldSelector", about)])
+        except Refused as refused:
+            logger.warning("cannot read events, so some causes stay unknown: %s", refused)
+            return []
+
+    async def _list_served(self, kind: Kind, namespace: str, query: Query) -> list[Manifest] | Unserved:
+        try:
+            return await self._connection.list(kind, namespace, query)
+        except Refused as refused:
+            if kind not in OPTIONAL or refused.status not in (403, 404):
+                raise
+            if refused.status == 404:
+                return Unserved("GatewayAPIMissing", f"the cluster does not serve {kind.name}: install the Gateway API")
+            return Unserved("Forbidden", refused.message)
 
     async def _apply_one(self, server: Server, manifest: Manifest, live: Manifest | None) -> Manifest:
-        kind = KINDS[manifest["kind"]]
-        name = manifest["metadata"]["name"]
+        kind, name = KINDS[manifest["kind"]], manifest["metadata"]["name"]
+        path = kind.path(server.namespace, name)
         if live is None:
-            live = await self._get(kind, server.namespace, name)
+            # It may be there without our label: whose it is decides.
+            live = await self._connection.get(kind, server.namespace, name)
         if live is None:
-            logger.info("%s/%s: creating %s %s", server.namespace, server.name, kind.name, name)
-            return await self._server_side_apply(kind.path(server.namespace, name), manifest, force=False)
+            logger.info("%s/%s: creating %s %s", *_name(server), kind.name, name)
+            return await self._connection.apply(path, manifest, manager=FIELD_MANAGER, force=False)
         _check_claim(server, live)
         if not drifted(manifest, live):
             return live
-        logger.info("%s/%s: applying %s %s", server.namespace, server.name, kind.name, name)
+        if kind is DEPLOYMENT and gives_up_replicas(manifest, live):
+            await self._hand_replicas_over(server, path, live)
+        logger.info("%s/%s: applying %s %s", *_name(server), kind.name, name)
         metadata = {**manifest["metadata"], "uid": live["metadata"]["uid"]}
-        path = kind.path(server.namespace, name)
-        return await self._server_side_apply(path, {**manifest, "metadata": metadata}, force=True)
+        return await self._connection.apply(path, {**manifest, "metadata": metadata}, manager=FIELD_MANAGER, force=True)
+
+    async def _hand_replicas_over(self, server: Server, path: str, live: Manifest) -> None:
+        """Let another manager hold the present number, so that our leaving it out does not reset it to 1."""
+        number = live["spec"]["replicas"]
+        logger.info("%s/%s: handing %d replicas over", *_name(server), number)
+        identity = {key: live["metadata"][key] for key in ("name", "namespace", "uid")}
+        body = {"apiVersion": DEPLOYMENT.api_version, "kind": DEPLOYMENT.name, "metadata": identity}
+        scale = {**body, "spec": {"replicas": number}}
+        await self._connection.apply(path, scale, manager=HANDOVER_MANAGER, force=True)
 
     async def _delete(self, server: Server, live: Manifest) -> None:
         kind, name = KINDS[live["kind"]], live["metadata"]["name"]
-        logger.info("%s/%s: deleting %s %s", server.namespace, server.name, kind.name, name)
-        body = {"preconditions": {"uid": live["metadata"]["uid"]}, "propagationPolicy": BACKGROUND}
+        logger.info("%s/%s: deleting %s %s", *_name(server), kind.name, name)
+        body = {"preconditions": {"uid": live["metadata"]["uid"]}, "propagationPolicy": "Background"}
         try:
-            await self._request("DELETE", kind.path(server.namespace, name), body=body)
+            await self._connection.send("DELETE", kind.path(server.namespace, name), body=body)
         except Refused as refused:
             # Gone, or replaced by another object: either way not ours to delete any more.
             if refused.status not in (404, 409):
                 raise
 
-    async def _server_side_apply(self, path: str, body: Manifest, *, force: bool) -> Manifest:
-        query = [("fieldManager", FIELD_MANAGER), ("force", "true" if force else "false")]
-        return await self._request("PATCH", path, query, body, content_type="application/apply-patch+yaml")
 
-    async def _get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
-        try:
-            return await self._request("GET", kind.path(namespace, name))
-        except Refused as refused:
-            if refused.status == 404:
-                return None
-            raise
-
-    async def _list(self, kind: Kind, namespace: str, query: list[tuple[str, str]]) -> list[Manifest]:
-        answer = await self._request("GET", kind.path(namespace), query)
-        # Items of a list do not repeat what the list says about all of them.
-        return [{"apiVersion": kind.api_version, "kind": kind.name, **item} for item in answer["items"]]
-
-    async def _request(
-        self,
-        method: str,
-        path: str,
-        query: list[tuple[str, str]] | None = None,
-        body: Manifest | None = None,
-        content_type: str = "application/json",
-    ) -> Manifest:
-        headers = {"Accept": "application/json", "Content-Type": content_type}
-        request = await self._client.param_serialize(
-            method, path, query_params=query or [], header_params=headers, body=body, auth_settings=["BearerToken"]
-        )
-        response = await self._client.call_api(*request, _request_timeout=TIMEOUT)
-        content: dict[str, Any] = json.loads(await response.response.read() or b"{}")
-        if response.status >= 400:
-            raise Refused(response.status, content.get("reason", ""), content.get("message", ""))
-        return content
+def _name(server: Server) -> tuple[str, str]:
+    return server.namespace, server.name
 
 
 def _check_claim(server: Server, live: Manifest) -> None:
@@ -191,11 +232,6 @@ def _check_claim(server: Server, live: Manifest) -> None:
             raise BeingCollected(f"{live['kind']} {live['metadata']['name']} has a deleted owner")
         case Claim.FOREIGN:
             raise Refused(409, NAME_CONFLICT, "it exists and belongs to somebody else: rename or delete it")
-
-
-NAME_CONFLICT = "NameConflict"
-# Answers about the object itself; others are about the API server or our rights, and pass.
-ABOUT_THE_OBJECT = {400: "Rejected", 403: "Forbidden", 409: NAME_CONFLICT, 422: "Rejected"}
 
 
 def _explained(refused: Refused) -> tuple[str, str]:

@@ -4,13 +4,15 @@ from kronos_operator.api import ROUTES, Condition, PoolName, Server
 from kronos_operator.api.status import Truth
 from kronos_operator.diagnosis import Cause, Facts, root_cause
 from kronos_operator.identity import pool_object_name, route_object_name
-from kronos_operator.observed import Observed
+from kronos_operator.kinds import HTTP_ROUTE, INGRESS
+from kronos_operator.observed import ObjectKey, Observed
 from kronos_operator.plan import Plan, PoolPlan, Stage
 from kronos_operator.plan.routing import OTHER
 from kronos_operator.progress import counts, is_settled
 
 PROGRESSING = "Progressing"
 POOL_CONDITIONS: dict[PoolName, str] = {"cpu": "CPUPoolReady", "gpu": "GPUPoolReady"}
+WAYS_IN = (INGRESS.name, HTTP_ROUTE.name)
 # Conditions that are bad when true.
 ALARMS = {"Stalled", "FailedOver"}
 
@@ -72,12 +74,31 @@ def _warning(server: Server, pool: PoolName, planned: PoolPlan) -> str:
 
 
 def route_ready(server: Server, seen: Observed) -> Condition:
-    """Whether the way from outside is laid; it needs no load balancer to have answered."""
-    if server.spec.ingress is None:
-        return _says("RouteReady", True, "InCluster", "no ingress is declared: reachable inside the cluster")
-    if seen.ingress(server) is None:
-        return _says("RouteReady", False, PROGRESSING, f"Ingress {server.name} is not there yet")
-    return _says("RouteReady", True, "IngressApplied", f"Ingress {server.name} is there")
+    """Whether the ways from outside are laid; they need no load balancer to have answered."""
+    missing = [problem for problem in seen.problems if problem.key.kind in WAYS_IN]
+    if missing:
+        return _says("RouteReady", False, missing[0].reason, missing[0].message)
+    wished = [kind for kind, wish in zip(WAYS_IN, (server.spec.ingress, server.spec.gateway), strict=True) if wish]
+    for kind in wished:
+        if ObjectKey(kind, server.name) not in seen.objects:
+            return _says("RouteReady", False, PROGRESSING, f"{kind} {server.name} is not there yet")
+    refusal = _gateway_refusal(server, seen)
+    if refusal:
+        return _says("RouteReady", False, "GatewayRefused", refusal)
+    if not wished:
+        return _says("RouteReady", True, "InCluster", "no ingress or gateway is declared: reachable in the cluster")
+    return _says("RouteReady", True, "RouteApplied", f"{' and '.join(wished)} {server.name} is there")
+
+
+def _gateway_refusal(server: Server, seen: Observed) -> str | None:
+    """What a Gateway says against our HTTPRoute; silence is no refusal."""
+    route = seen.object(HTTP_ROUTE, server.name)
+    for parent in (route or {}).get("status", {}).get("parents") or ():
+        for condition in parent.get("conditions") or ():
+            if condition["type"] in ("Accepted", "ResolvedRefs") and condition["status"] == "False":
+                name = parent["parentRef"]["name"]
+                return f"Gateway {name} refuses HTTPRoute {server.name}: {condition.get('message', '')}"
+    return None
 
 
 def _available(server: Server, seen: Observed) -> Condition:

@@ -27,6 +27,15 @@ def drifted(wanted: Manifest, live: Manifest) -> bool:
     return not _same({**rest, "metadata": metadata}, live, fields)
 
 
+def gives_up_replicas(wanted: Manifest, live: Manifest) -> bool:
+    """Whether we applied the number of replicas last time and now leave it out.
+
+    Leaving it out as its only owner would reset it to 1.
+    """
+    fields = _applied_fields(live) or {}
+    return "replicas" not in wanted["spec"] and "f:replicas" in fields.get("f:spec", {})
+
+
 def _applied_fields(live: Manifest) -> Mapping[str, Any] | None:
     for entry in live["metadata"].get("managedFields", ()):
         ours = entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply"

@@ -6,6 +6,7 @@ from kronos_operator.api import API_VERSION, KIND, Manifest, PoolName, RouteName
 from kronos_operator.kinds import Kind
 
 FIELD_MANAGER = "kronos-operator"
+HANDOVER_MANAGER = f"{FIELD_MANAGER}-handover"
 DEPLOYMENT_LABEL = "kronos.dev/deployment"
 POOL_LABEL = "kronos.dev/pool"
 # On pods: which template they were made from.

@@ -37,10 +37,23 @@ SERVICE = Kind("v1", "Service", "services")
 DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 CONTROLLER_REVISION = Kind("apps/v1", "ControllerRevision", "controllerrevisions")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
+AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
+HTTP_ROUTE = Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
+
+LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 
 # Applied in this order and pruned in reverse.
-OWNED = (SERVICE_ACCOUNT, SERVICE, DISRUPTION_BUDGET, CONTROLLER_REVISION, DEPLOYMENT, INGRESS)
+OWNED = (
+    SERVICE_ACCOUNT,
+    SERVICE,
+    DISRUPTION_BUDGET,
+    CONTROLLER_REVISION,
+    DEPLOYMENT,
+    AUTOSCALER,
+    INGRESS,
+    HTTP_ROUTE,
+)
 
 POD = Kind("v1", "Pod", "pods")
 ENDPOINT_SLICE = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")

@@ -41,13 +41,15 @@ class Problem(NamedTuple):
 class Observed:
     """Live objects, as the API server returned them.
 
-    slices: of all Services; warnings: events about pods that are not ready.
+    slices: of all Services; warnings: events about pods that are not ready;
+    unserved: kinds that cannot be read, with reason and message; problems: objects that could not be applied.
     """
 
     objects: Mapping[ObjectKey, Manifest] = field(default_factory=dict)
     pods: tuple[Manifest, ...] = ()
     slices: tuple[Manifest, ...] = ()
     warnings: tuple[Manifest, ...] = ()
+    unserved: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
     def object(self, kind: Kind, name: str) -> Manifest | None:

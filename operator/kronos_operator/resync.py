@@ -42,8 +42,8 @@ class Resync(Generic[K]):
         self._attempted = time.monotonic()
         try:
             keys = list(await self._keys())
-        except Exception:  # whatever it is, the next attempt may succeed
-            logger.exception("resync failed")
+        except Exception as error:  # whatever it is, the next attempt may succeed
+            logger.warning("resync failed: %r", error)
             return
         for key in keys:
             self._queue.add(key)

@@ -30,7 +30,11 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     resync_seconds: float = Field(300, gt=0, description="Time between two looks at every resource, in seconds.")
-    probe_port: int = Field(8080, ge=0, le=65535, description="Port of /healthz and /readyz; 0 lets the system choose.")
+    namespace: str = Field("", description="The operator's own namespace, for its Lease; empty: it is the only one.")
+    lease_name: str = Field("kronos-operator", min_length=1, description="Name of the Lease of its replicas.")
+    probe_port: int = Field(
+        8080, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics; 0 lets the system choose."
+    )
     default_model: Model = Field(
         KRONOS_SMALL, description="Model of resources that name none, in the form of spec.model."
     )

@@ -24,6 +24,17 @@ def status(server: Server, seen: Observed, plan: Plan, settings: Settings, now: 
     )
 
 
+def stalled(server: Server, reason: str, message: str, now: datetime) -> Status:
+    """The last status of a resource that cannot be looked at, with the reason on top."""
+    why = [
+        Condition(type="Ready", status="False", reason=reason, message=message),
+        Condition(type="Stalled", status="True", reason=reason, message=message),
+    ]
+    rest = [each for each in server.status.conditions if each.type not in ("Ready", "Stalled")]
+    stamped = tuple(_stamped(condition, server, now) for condition in why)
+    return server.status.model_copy(update={"observed_generation": server.generation, "conditions": (*stamped, *rest)})
+
+
 def _stamped(condition: Condition, server: Server, now: datetime) -> Condition:
     before = server.status.condition(condition.type)
     same = before is not None and before.status == condition.status
@@ -53,6 +64,9 @@ def _url(server: Server, seen: Observed) -> str:
     wish, live = server.spec.ingress, seen.ingress(server)
     if wish and wish.hosts:
         return f"{'https' if wish.tls_secret_name else 'http'}://{wish.hosts[0]}"
+    gateway = server.spec.gateway
+    if gateway and gateway.hostnames:
+        return f"http://{gateway.hostnames[0]}"
     balancers = live.get("status", {}).get("loadBalancer", {}).get("ingress") if live else None
     if balancers:
         return f"http://{balancers[0].get('hostname') or balancers[0].get('ip')}"

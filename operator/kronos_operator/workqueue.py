@@ -29,17 +29,24 @@ class WorkQueue(Generic[K]):
     """Runs `work` for every added key, never twice at once for the same key.
 
     A key added while it waits is merged; added while it is worked on, it runs once more afterwards.
-    `work` returns the seconds after which to run again by itself, or None.
+    `work` returns the seconds after which to run again by itself, or None. Failures of the passing kinds are logged
+    without a trace.
     """
 
     def __init__(
-        self, work: Callable[[K], Awaitable[float | None]], *, workers: int = 8, backoff: Backoff | None = None
+        self,
+        work: Callable[[K], Awaitable[float | None]],
+        *,
+        workers: int = 8,
+        backoff: Backoff | None = None,
+        passing: tuple[type[Exception], ...] = (),
     ) -> None:
         self._work = work
         self._workers = workers
         self._backoff = backoff or Backoff()
+        self._passing = passing
         self._ready: asyncio.Queue[K] = asyncio.Queue()
-        self._waiting: set[K] = set()
+        self._waiting: dict[K, float] = {}  # since when, by the loop's clock
         self._active: set[K] = set()
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
@@ -49,7 +56,7 @@ class WorkQueue(Generic[K]):
         self._stop_timer(key)
         if key in self._waiting:
             return
-        self._waiting.add(key)
+        self._waiting[key] = asyncio.get_running_loop().time()
         if key not in self._active:
             self._ready.put_nowait(key)
 
@@ -62,6 +69,18 @@ class WorkQueue(Generic[K]):
         self._stop_timer(key)
         self._timers[key] = loop.call_later(seconds, self.add, key)
 
+    @property
+    def depth(self) -> int:
+        """How many keys wait."""
+        return len(self._waiting)
+
+    @property
+    def age(self) -> float:
+        """For how many seconds the key that came first has waited; 0 where none does."""
+        if not self._waiting:
+            return 0.0
+        return asyncio.get_running_loop().time() - next(iter(self._waiting.values()))
+
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:
@@ -71,7 +90,7 @@ class WorkQueue(Generic[K]):
     async def _worker(self) -> None:
         while True:
             key = await self._ready.get()
-            self._waiting.discard(key)
+            self._waiting.pop(key, None)
             self._active.add(key)
             try:
                 await self._attempt(key)
@@ -83,10 +102,11 @@ class WorkQueue(Generic[K]):
     async def _attempt(self, key: K) -> None:
         try:
             again = await self._work(key)
-        except Exception:  # one bad key must not stop the others
+        except Exception as error:  # one bad key must not stop the others
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             delay = self._backoff.delay(failures)
-            logger.exception("%s: failed %d times, next attempt in %.1f s", key, failures, delay)
+            trace = None if isinstance(error, self._passing) else error
+            logger.error("%s: failed %d times, again in %.1f s: %r", key, failures, delay, error, exc_info=trace)
             self.add_after(key, delay)
         else:
             self._failures.pop(key, None)

@@ -151,7 +151,11 @@ def test_a_users_variable_replaces_ours_of_the_same_name(make_server: MakeServer
 
 def rendered(server: Server, pool: PoolName, settings: Settings, **plan: Any) -> Manifest:
     run = Rollout(revision(pod_template(server, pool, settings)))
-    return deployment(server, pool, PoolPlan(**{"rollout": run, "replicas": 1, "wanted": 1, "replaces": False, **plan}))
+    return deployment(
+        server,
+        pool,
+        PoolPlan(**{"rollout": run, "replicas": 1, "wanted": 1, "spare": False, "replaces": False, **plan}),
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from kronos_operator.api.autoscaling import Autoscaling
 from kronos_operator.api.structure import QualifiedName, Structure, rules
 from kronos_operator.api.workload import Workload
 
@@ -44,11 +45,17 @@ class Pool(Workload):
         le=1000,
         description="Number of pods; absent: created with 1, then whoever scales the Deployment owns it.",
     )
+    autoscaling: Autoscaling | None = Field(None, description="Lets an autoscaler choose the number of pods.")
     rollout: Rollout = Field(Rollout(), description="How pods are replaced by new ones.")
+
+
+ONE_SCALER = ("!(has(self.replicas) && has(self.autoscaling))", "give replicas or autoscaling, not both")
 
 
 class CpuPool(Pool):
     """Pods that compute on the processor."""
+
+    model_config = ConfigDict(json_schema_extra=rules(ONE_SCALER))
 
 
 ACCELERATOR = "(has(self.accelerator) && has(self.accelerator.resource) ? self.accelerator.resource : 'nvidia.com/gpu')"
@@ -60,13 +67,18 @@ class GpuPool(Pool):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
+            ONE_SCALER,
+            (
+                "!has(self.autoscaling) || has(self.autoscaling.metrics)",
+                "autoscaling of the GPU pool needs metrics: the CPU says nothing about a GPU's load",
+            ),
             *(
                 (
                     f"!has(self.resources) || !has(self.resources.{part}) || !({ACCELERATOR} in self.resources.{part})",
                     GIVEN_TWICE,
                 )
                 for part in ("limits", "requests")
-            )
+            ),
         )
     )
     accelerator: Accelerator = Field(Accelerator(), description="The device of every pod.")

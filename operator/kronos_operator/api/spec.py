@@ -1,17 +1,16 @@
 """What a user can wish for."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from kronos_operator.api.edge import Gateway, Ingress
 from kronos_operator.api.model import Model
 from kronos_operator.api.pool import CpuPool, GpuPool, PoolName
-from kronos_operator.api.structure import HOST_PATTERN, ObjectName, Structure, rules
+from kronos_operator.api.structure import Structure, rules
 
 RouteName = Literal["single", "batch"]
 ROUTES: tuple[RouteName, ...] = ("single", "batch")
-
-Host = Annotated[str, Field(pattern=HOST_PATTERN, min_length=1, max_length=253)]
 
 
 class Failover(Structure):
@@ -52,25 +51,6 @@ class ServerOptions(Structure):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 
 
-class Ingress(Structure):
-    """An Ingress in front of both routes; {} is one without host."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            ("!has(self.tlsSecretName) || (has(self.hosts) && size(self.hosts) > 0)", "tlsSecretName needs hosts")
-        )
-    )
-    ingress_class_name: ObjectName | None = Field(None, description="Ingress class; absent: the cluster's default.")
-    hosts: Annotated[tuple[Host, ...], Field(max_length=16)] | None = Field(
-        None, description="Host names; absent: every host."
-    )
-    annotations: Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64)] | None = Field(
-        None, description="Annotations for the controller, as its timeouts and body size."
-    )
-    tls_secret_name: ObjectName | None = Field(None, description="Secret with the certificate of the hosts.")
-    paths: Literal["All", "Forecasts"] = Field("All", description="Forecasts leaves out everything but /v1/predict/*.")
-
-
 class Spec(Structure):
     """A CPU pool and a GPU pool of one model behind one endpoint."""
 
@@ -94,6 +74,7 @@ class Spec(Structure):
     routing: Routing = Field(Routing(), description="Which pool answers which path.")
     server: ServerOptions = Field(ServerOptions(), description="How every server behaves.")
     ingress: Ingress | None = Field(None, description="Ingress in front of both routes; absent: none.")
+    gateway: Gateway | None = Field(None, description="HTTPRoute behind a Gateway; absent: none.")
     paused: bool = Field(False, description="true: nothing is written but the status.")
 
     def pool(self, name: PoolName) -> CpuPool | GpuPool | None:

@@ -22,6 +22,7 @@ class PoolPlan:
 
     replicas: the number to apply; None leaves it to whoever scales the Deployment.
     wanted: the number of pods, whoever wants them.
+    spare: whether the pool can do without one of them while a node is drained.
     replaces: an update takes a pod away before it adds one.
     kept: the templates to keep for a rollback.
     waiting: the sentence for the user where something is held back.
@@ -30,6 +31,7 @@ class PoolPlan:
     rollout: Rollout
     replicas: int | None
     wanted: int
+    spare: bool
     replaces: bool
     kept: tuple[Revision, ...] = ()
     waiting: str = ""
@@ -194,6 +196,7 @@ class _Planner:
 
     def _pool(self, pool: PoolName, wait: Wait | None) -> PoolPlan:
         rollout, number = self.targets[pool], self.replicas[pool]
+        autoscaling = self.server.pools[pool].autoscaling
         waiting = ""
         running = present(self.facts[pool])
         if running is not None and self._changes(pool):
@@ -210,6 +213,7 @@ class _Planner:
             rollout=rollout,
             replicas=number.applied,
             wanted=number.wanted,
+            spare=(autoscaling.min_replicas if autoscaling else number.wanted) > 1,
             replaces=self._replaces(pool),
             kept=tuple(kept_revisions(self.facts[pool].stored, self._proven(pool, rollout.run))),
             waiting=waiting,

@@ -24,8 +24,9 @@ class Replicas:
 
 
 def replicas(server: Server, pool: PoolName, seen: Observed) -> Replicas:
-    """As declared; undeclared, 1 for a new Deployment and then left alone."""
+    """As declared; undeclared, the fewest for a new Deployment and then left alone."""
     deployment = seen.deployment(server, pool)
     live = deployment["spec"].get("replicas", 1) if deployment else None
-    declared = server.pools[pool].replicas
-    return Replicas(1 if declared is None and live is None else declared, live)
+    wish = server.pools[pool]
+    fewest = wish.autoscaling.min_replicas if wish.autoscaling else 1
+    return Replicas(fewest if wish.replicas is None and live is None else wish.replicas, live)

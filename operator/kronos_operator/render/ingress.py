@@ -1,7 +1,7 @@
 """The Ingress: the split by path, in front of both routes."""
 
 from kronos_operator.api import ROUTES, Manifest, Server
-from kronos_operator.api.spec import Ingress
+from kronos_operator.api.edge import Ingress
 from kronos_operator.identity import owned, pool_object_name, route_object_name
 from kronos_operator.kinds import INGRESS
 from kronos_operator.render.service import PORT_NAME
