@@ -61,9 +61,14 @@ def test_what_is_wrong_with_a_request_is_answered_as_documented(
     assert ask(url, method, path, body)[0] == status
 
 
-def test_an_oversized_body_is_413(url: str) -> None:
-    body = b'{"candles": "' + b"x" * (21 * MEGABYTE) + b'"}'
-    assert ask(url, "POST", SINGLE, body)[0] == 413
+def test_an_oversized_body_is_413_before_it_is_sent(url: str) -> None:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    connection.putrequest("POST", SINGLE)
+    connection.putheader("Content-Type", "application/json")
+    connection.putheader("Content-Length", str(21 * MEGABYTE))
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+    connection.close()
 
 
 def test_a_batch_with_one_item_is_answered_by_the_gpu_pool_as_a_bare_list(url: str) -> None:

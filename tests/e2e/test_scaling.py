@@ -57,16 +57,8 @@ def edit(bench: Workbench, deployments: client.AppsV1Api, pool: str, replicas: i
     where = ("kronos.dev", "v1alpha1", bench.namespace, "kronosdeployments", NAME)
     custom.patch_namespaced_custom_object(*where, {"spec": {pool: {"replicas": replicas}}})
     patched = time.monotonic()
-    stream = watch.Watch()
-    version = now.metadata.resource_version
-    for event in stream.stream(
-        deployments.list_namespaced_deployment,
-        bench.namespace,
-        field_selector=field,
-        resource_version=version,
-        timeout_seconds=10,
-    ):
+    options = {"field_selector": field, "resource_version": now.metadata.resource_version, "timeout_seconds": 10}
+    for event in watch.Watch().stream(deployments.list_namespaced_deployment, bench.namespace, **options):
         if event["object"].spec.replicas == replicas:
-            stream.stop()
             return time.monotonic() - patched
     raise AssertionError(f"{pool} was not scaled: {json.dumps(bench.read('kronosdeployment', NAME)['status'])}")
