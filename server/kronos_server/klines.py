@@ -1,5 +1,6 @@
 """K-lines as clients send them, in rows or in columns: checked, and turned into one array."""
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -30,10 +31,31 @@ def parse(candles: Any, loc: Loc) -> Rows:
         columns, place = _from_columns(candles, loc), lambda index, name: (*loc, name, index)
     else:
         columns, place = _from_rows(candles, loc), lambda index, name: (*loc, index, name)
+    quick = _parse_quickly(columns)
+    return (_parse_slowly(columns, place) if quick is None else quick).T
+
+
+def _parse_quickly(columns: dict[str, Any]) -> Rows | None:
+    """Columns of plain numbers that keep every rule, (6, rows); None where any needs a closer look."""
+    try:
+        packed = [struct.pack(f"{len(values)}d", *values) for values in columns.values()]
+    except (TypeError, struct.error, OverflowError):
+        return None
+    table = np.frombuffer(b"".join(packed)).reshape(len(columns), -1)
+    # Booleans become 0 or 1, so that they fail here.
+    if not (table.min() > 1 and table.max() <= LARGEST):
+        return None
+    opened, high, low, close = table[:4]
+    ordered = (low <= np.minimum(opened, close)) & (np.maximum(opened, close) <= high)
+    return table if ordered.all() else None
+
+
+def _parse_slowly(columns: dict[str, Any], place: Place) -> Rows:
+    """All that is allowed, (6, rows). Raises `InvalidRequest` for the first broken rule."""
     prices = np.array([_numbers(columns[name], name, place) for name in PRICES])
     volume, amount = (_optional(columns[name], name, place) for name in OPTIONAL)
     _check_prices(prices, place)
-    return np.concatenate([prices, _turnover(prices, volume, amount, place)]).T
+    return np.concatenate([prices, _turnover(prices, volume, amount, place)])
 
 
 def _from_columns(candles: dict[str, Any], loc: Loc) -> dict[str, Any]:

@@ -89,8 +89,8 @@ def _validated(model: type[Model], value: Any, loc: Loc = ("body",)) -> Model:
 def _question(request: ForecastRequest, settings: Settings, deadline: float, loc: Loc) -> Question:
     context = klines.parse(request.candles, (*loc, "candles"))
     past = timestamps.parse(request.timestamps, (*loc, "timestamps"), klines.MOST_ROWS)
-    if len(past.sent) != len(context):
-        msg = f"must be as many as candles: {len(past.sent)} timestamps, {len(context)} K-lines"
+    if len(past.instants) != len(context):
+        msg = f"must be as many as candles: {len(past.instants)} timestamps, {len(context)} K-lines"
         raise InvalidRequest.at((*loc, "timestamps"), msg)
     future = _future(request, past, settings, loc)
     times, horizon_times = timestamps.wall_clocks(past, future)
@@ -144,8 +144,8 @@ def _future(request: ForecastRequest, past: Moments, settings: Settings, loc: Lo
     else:
         future = _sent_future(request.prediction_timestamps, past, (*loc, "prediction_timestamps"))
     for place, count in wanted.items():
-        if count != len(future.sent):
-            raise InvalidRequest.at((*loc, *place), f"must equal the number of rows to forecast, {len(future.sent)}")
+        if count != len(future.instants):
+            raise InvalidRequest.at((*loc, *place), f"must equal the rows to forecast, {len(future.instants)}")
     return future
 
 
@@ -176,12 +176,10 @@ def reply(question: Question, forecast: Forecast, versions: Versions) -> dict[st
     """The reply to a single request, and an element of the reply to a batch, which is a bare list."""
     if not np.isfinite(forecast.rows).all():
         raise ForecastError("The model's forecast is not finite.")
-    rows = zip(question.future.sent, forecast.rows.tolist(), strict=True)
+    rows = zip(timestamps.written(question.future), forecast.rows.tolist(), strict=True)
     return {
         "series_id": question.series_id,
-        "prediction": [
-            {"timestamp": timestamps.written(moment)} | dict(zip(COLUMNS, row, strict=True)) for moment, row in rows
-        ],
+        "prediction": [{"timestamp": moment} | dict(zip(COLUMNS, row, strict=True)) for moment, row in rows],
         "model_version": versions.model,
         "tokenizer_version": versions.tokenizer,
         **forecast.extras,

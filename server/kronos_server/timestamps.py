@@ -1,17 +1,18 @@
 """Timestamps as clients send them: parsed, put on the series' own wall clock, continued, and written back."""
 
 import re
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from kronos_server.errors import InvalidRequest
 from kronos_server.forecasts import Times
 
 Loc = tuple[str | int, ...]
+Spans = NDArray[np.timedelta64]
 
 EPOCH = datetime(1970, 1, 1)
 FIRST, LAST = np.datetime64("0001-01-01"), np.datetime64("9999-12-31T23:59:59.999999")
@@ -19,20 +20,24 @@ MICROSECOND = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 FREQUENCY = re.compile(r"(\d{0,5})(s|min|m|h|H|d|D|b|B|w|W|M)")
 UNITS = {"s": timedelta(seconds=1), "min": timedelta(minutes=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
+ENDING = re.compile(r"Z$|[+-]\d\d:?\d\d$")
+NO_SPAN = np.zeros(1, dtype="timedelta64[us]")
 
 _parse_any = TypeAdapter(list[datetime]).validate_python
 
 
 class Moments(NamedTuple):
-    """Timestamps of one list: as `datetime` (all naive or all aware), and as instants (UTC, or wall clock if naive)."""
+    """Timestamps of one list: instants (rows,) in UTC, or on the wall clock where they carry no zone, and their UTC
+    offsets, (rows,) or (1,) where all are zero."""
 
-    sent: list[datetime]
     instants: Times
+    offsets: Spans
+    aware: bool
 
     @property
-    def aware(self) -> bool:
-        """Whether they carry a zone."""
-        return self.sent[0].tzinfo is not None
+    def clocks(self) -> Times:
+        """What their own clocks show, (rows,)."""
+        return self.instants if self.offsets is NO_SPAN else self.instants + self.offsets
 
 
 def parse(values: Any, loc: Loc, most: int) -> Moments:
@@ -46,35 +51,30 @@ def parse(values: Any, loc: Loc, most: int) -> Moments:
     if not 1 <= len(values) <= most:
         raise InvalidRequest.at(loc, f"must hold 1 to {most} timestamps, holds {len(values)}")
     moments = _parse_quickly(values) or _parse_slowly(values, loc)
-    falling = np.flatnonzero(np.diff(moments.instants) <= np.timedelta64(0))
-    if len(falling):
-        raise InvalidRequest.at((*loc, int(falling[0]) + 1), "must be after the timestamp before it")
+    rising = moments.instants[1:] > moments.instants[:-1]
+    if not rising.all():
+        raise InvalidRequest.at((*loc, int(rising.argmin()) + 1), "must be after the timestamp before it")
     return moments
 
 
 def _parse_quickly(values: list[Any]) -> Moments | None:
-    """The common spellings, with the parsers written in C; None when they do not fit."""
+    """ISO timestamps of one length and one ending (none, Z or an offset), by numpy; None where they are of another
+    kind."""
     try:
-        sent = list(map(datetime.fromisoformat, values))
-        zones = {moment.tzinfo for moment in sent}
-        # Longer than 26 characters numpy would keep nanoseconds that datetime drops.
-        if len(zones) > 1 or max(map(len, values)) > 26 or min(map(len, values)) < 10:
+        text, length, rows = "".join(values), len(values[0]), len(values)
+        ending = ENDING.search(values[0], 10)
+        size = length - len(ending[0]) if ending else length
+        alike = len(text) == length * rows and text[::length].isdecimal() and text[4::length] == "-" * rows
+        if not alike or any(text[place::length] != values[0][place] * rows for place in range(size, length)):
             return None
-        if zones == {UTC} and all(map(_ends_in_z, values)):
-            values = [value[:-1] for value in values]
-        elif zones != {None}:
-            return None
-        instants = np.array(values, dtype="datetime64[us]")
-        # Digits alone are an epoch here, but a year to numpy.
-        if instants.min() >= FIRST and instants.max() <= LAST:
-            return Moments(sent, instants)
+        letters = np.frombuffer(text.encode("ascii"), dtype="S1").reshape(rows, length)
+        clocks: Times = np.ascontiguousarray(letters[:, :size]).view(f"S{size}")[:, 0].astype("datetime64[us]")
+        offset = datetime.fromisoformat(values[0]).utcoffset()
     except (TypeError, ValueError):
-        pass
-    return None
-
-
-def _ends_in_z(value: str) -> bool:
-    return value.endswith("Z")
+        return None
+    span = np.full(rows, (offset or timedelta()) // MICROSECOND, dtype="timedelta64[us]") if offset else NO_SPAN
+    instants: Times = np.subtract(clocks, span) if offset else clocks
+    return Moments(instants, span, offset is not None) if instants.min() >= FIRST and instants.max() <= LAST else None
 
 
 def _parse_slowly(values: list[Any], loc: Loc) -> Moments:
@@ -86,27 +86,20 @@ def _parse_slowly(values: list[Any], loc: Loc) -> Moments:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         raise InvalidRequest.at((*loc, *first["loc"]), f"is not a timestamp: {first['msg'].lower()}") from error
-    if len({moment.tzinfo is None for moment in sent}) > 1:
+    aware = sent[0].tzinfo is not None
+    if any((moment.tzinfo is not None) != aware for moment in sent):
         raise InvalidRequest.at(loc, "mixes timestamps with and without a zone: send all with one, or all without")
     try:
-        return Moments(sent, np.array([_microseconds(moment) for moment in sent], dtype="datetime64[us]"))
+        instants = np.array([_microseconds(moment) for moment in sent], dtype="datetime64[us]")
     except OverflowError as error:
         raise InvalidRequest.at(loc, "is out of range: years 1 to 9999 in UTC") from error
+    spans = [(moment.utcoffset() or timedelta()) // MICROSECOND for moment in sent]
+    return Moments(instants, np.array(spans, dtype="timedelta64[us]") if any(spans) else NO_SPAN, aware)
 
 
 def _microseconds(moment: datetime) -> int:
     naive = moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
     return (naive - EPOCH) // MICROSECOND
-
-
-def offsets(moments: Moments) -> Any:
-    """UTC offsets, (rows,) as timedelta64; zero for naive timestamps, whose instants are the wall clock already."""
-    zones = {moment.tzinfo for moment in moments.sent}
-    if zones <= {None, UTC}:
-        return np.timedelta64(0, "us")
-    return np.array(
-        [(moment.utcoffset() or timedelta()) // MICROSECOND for moment in moments.sent], dtype="timedelta64[us]"
-    )
 
 
 def wall_clocks(past: Moments, future: Moments) -> tuple[Times, Times]:
@@ -115,25 +108,37 @@ def wall_clocks(past: Moments, future: Moments) -> tuple[Times, Times]:
     A zone shows itself as the offsets of the history, more than one where daylight saving changed inside. Future
     timestamps with one of them keep their own wall clock; others are converted to the history's last offset.
     """
-    past_offsets = np.broadcast_to(offsets(past), past.instants.shape)
-    future_offsets = np.broadcast_to(offsets(future), future.instants.shape)
-    known = np.isin(future_offsets, np.unique(past_offsets))
-    return past.instants + past_offsets, future.instants + np.where(known, future_offsets, past_offsets[-1])
+    if past.offsets is future.offsets:
+        return past.clocks, future.clocks
+    known = np.isin(future.offsets, past.offsets)
+    return past.clocks, future.instants + np.where(known, future.offsets, past.offsets[-1])
 
 
-def written(moment: datetime) -> str:
-    """As the reply spells it: naive stays naive, UTC ends in Z, offsets stay, microseconds are kept."""
-    return moment.isoformat().replace("+00:00", "Z")
+def written(moments: Moments) -> list[str]:
+    """As the reply spells them: naive stays naive, UTC ends in Z, offsets stay, microseconds are kept."""
+    spans = np.broadcast_to(moments.offsets, moments.instants.shape).astype(np.int64).tolist()
+    clocks = moments.clocks.astype(np.int64).tolist()
+    return [_spelled(clock, span if moments.aware else None) for clock, span in zip(clocks, spans, strict=True)]
+
+
+def _spelled(clock: int, span: int | None) -> str:
+    naive = EPOCH + timedelta(microseconds=clock)
+    if not span:
+        return naive.isoformat() + ("" if span is None else "Z")
+    return naive.replace(tzinfo=timezone(timedelta(microseconds=span))).isoformat()
 
 
 def continued(past: Moments, horizon: int, freq: str | None, loc: Loc) -> Moments:
     """The next `horizon` timestamps by a frequency, or by the one that the history keeps. Raises `InvalidRequest`."""
     step = _frequency(freq, loc) if freq is not None else _inferred(past, loc)
+    last = EPOCH + timedelta(microseconds=int(past.clocks[-1].astype(np.int64)))
+    span = past.offsets if past.offsets is NO_SPAN else past.offsets[-1:]
     try:
-        sent = [_advance(past.sent[-1], step, count) for count in range(1, horizon + 1)]
-        return Moments(sent, np.array([_microseconds(moment) for moment in sent], dtype="datetime64[us]"))
+        clocks = [_advance(last, step, count) for count in range(1, horizon + 1)]
     except (OverflowError, ValueError) as error:
         raise InvalidRequest.at(loc, "leads beyond the year 9999") from error
+    instants = np.array([(clock - EPOCH) // MICROSECOND for clock in clocks], dtype="datetime64[us]")
+    return Moments(np.subtract(instants, span), span, past.aware)
 
 
 class Step(NamedTuple):
@@ -154,7 +159,7 @@ def _frequency(freq: str, loc: Loc) -> Step:
 
 
 def _inferred(past: Moments, loc: Loc) -> Step:
-    clocks = past.instants + offsets(past)
+    clocks = past.clocks
     steps = np.unique(np.diff(clocks))
     if len(steps) == 1:
         return Step(1, timedelta(microseconds=int(steps[0].astype(np.int64))))
@@ -164,10 +169,9 @@ def _inferred(past: Moments, loc: Loc) -> Step:
     raise InvalidRequest.at(loc, "cannot be inferred from these timestamps: send freq, or prediction_timestamps")
 
 
-def _is_business(steps: Times, weekdays: Any, gaps: Any) -> bool:
+def _is_business(steps: Any, weekdays: Any, gaps: Any) -> bool:
     day = np.timedelta64(1, "D")
-    over_weekends: Sequence[bool] = weekdays[:-1] == 4
-    return bool(steps[0] == day and steps[1] == 3 * day and np.array_equal(gaps == 3 * day, over_weekends))
+    return bool(steps[0] == day and steps[1] == 3 * day and np.array_equal(gaps == 3 * day, weekdays[:-1] == 4))
 
 
 def _advance(start: datetime, step: Step, times: int) -> datetime:

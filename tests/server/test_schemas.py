@@ -149,8 +149,8 @@ def test_the_last_of_duplicate_keys_counts(body: Make) -> None:
 
 def test_without_prediction_timestamps_the_history_is_continued(body: Make) -> None:
     asked = question(body(drop=("prediction_timestamps",)))
-    assert len(asked.future.sent) == SETTINGS.default_pred_len
-    assert asked.future.sent[0].isoformat() == "2024-01-02T10:50:00"
+    assert len(asked.future.instants) == SETTINGS.default_pred_len
+    assert str(asked.future.instants[0]) == "2024-01-02T10:50:00.000000"
 
 
 @pytest.mark.parametrize("fields", [{"horizon": 3}, {"overrides": {"pred_len": 3}}])
