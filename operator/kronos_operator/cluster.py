@@ -135,8 +135,8 @@ class Cluster:
         }
         path = RESOURCE.path(server.namespace, server.name, "status")
         await self._connection.apply(path, body, manager=FIELD_MANAGER, force=True)
-        ready = status.condition("Ready")
-        if ready:
+        before, ready = server.status.condition("Ready"), status.condition("Ready")
+        if ready and (before is None or before.reason != ready.reason):
             logger.info("%s/%s: Ready=%s %s", server.namespace, server.name, ready.status, ready.reason)
 
     async def record(self, server: Server, happening: Happening) -> None:

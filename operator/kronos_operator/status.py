@@ -54,6 +54,7 @@ def _pool_status(server: Server, pool: PoolName, seen: Observed, plan: Plan, set
         summary=f"{number.ready}/{number.desired}",
         model=(server.spec.model or settings.default_model).name,
         rejected_revision=planned.rollout.rejected,
+        rejected_because=planned.rollout.failure,
         unavailable_since=written(clocks.unavailable_since) if clocks.unavailable_since else None,
         available_since=written(clocks.available_since) if clocks.available_since else None,
     )

@@ -34,6 +34,7 @@ def facts(**changes: Any) -> RolloutFacts:
         "pods": (),
         "stored": [OLDER, OLD],
         "rejected": None,
+        "told": None,
         "stops": False,
     }
     return RolloutFacts(**{**start, **changes})
@@ -91,8 +92,9 @@ def test_a_template_that_worked_is_never_rejected() -> None:
 
 
 def test_a_rejected_template_stays_rejected_after_a_restart() -> None:
-    back = target(facts(deployment=deployment("old"), rejected="new"))
-    assert (back.run, back.stage, back.rejected) == (OLD, Stage.ROLLED_BACK, "new")
+    back = target(facts(deployment=deployment("old"), rejected="new", told="no such image"))
+    assert (back.run, back.stage, back.rejected, back.failure) == (OLD, Stage.ROLLED_BACK, "new", "no such image")
+    assert "no such image" in back.because
 
 
 def test_a_changed_spec_is_tried_again() -> None:

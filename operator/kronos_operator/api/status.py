@@ -34,6 +34,7 @@ class PoolStatus(Structure):
     summary: str = Field("", description="Ready of desired, as 2/2.")
     model: str | None = Field(None, description="Model that the pool is given.")
     rejected_revision: str | None = Field(None, description="Template that failed and is not tried again.")
+    rejected_because: str | None = Field(None, description="Why that template failed.")
     unavailable_since: str | None = Field(
         None, description="Since when no pod is ready.", json_schema_extra={"format": "date-time"}
     )

@@ -121,6 +121,7 @@ class _Planner:
             pods=self.seen.pool_pods(pool),
             stored=stored_revisions(pool, self.seen),
             rejected=before.rejected_revision if before else None,
+            told=before.rejected_because if before else None,
             stops=self.server.pools[pool].rollout.on_failure == "Stop",
         )
 
@@ -205,7 +206,7 @@ class _Planner:
             elif wait is not None and self._replaces_last_pod(pool):
                 waiting = wait.because
             if waiting:
-                rollout = Rollout(running, Stage.HELD, rollout.rejected, waiting)
+                rollout = Rollout(running, Stage.HELD, because=waiting)
         if wait is not None and self._empties(pool):
             waiting = wait.because
             number = replace(number, applied=number.live)

@@ -29,12 +29,14 @@ class Rollout:
     """The template that a pool runs, and why.
 
     rejected: digest of the wanted template where it failed.
+    failure: why it failed, as the first look told.
     because: the sentence for the user where the stage is not WANTED.
     """
 
     run: Revision
     stage: Stage = Stage.WANTED
     rejected: str | None = None
+    failure: str | None = None
     because: str = ""
 
 
@@ -46,7 +48,7 @@ class RolloutFacts:
     deployment: the live one, if there is one.
     pods: all pods of the pool.
     stored: the templates that once worked, the latest last.
-    rejected: digest that the status says failed.
+    rejected, told: digest that the status says failed, and why.
     stops: onFailure is Stop.
     """
 
@@ -55,6 +57,7 @@ class RolloutFacts:
     pods: tuple[Manifest, ...]
     stored: list[Revision]
     rejected: str | None
+    told: str | None
     stops: bool
 
     @property
@@ -66,17 +69,18 @@ class RolloutFacts:
 def target(facts: RolloutFacts) -> Rollout:
     """What to run in the end: the wanted template, unless it failed and one that worked is known."""
     wanted = facts.wanted
-    failure = _failure(facts)
-    if failure is None and facts.rejected != wanted.digest:
+    cause = _failure(facts)
+    if cause is None and facts.rejected != wanted.digest:
         return Rollout(wanted)
-    because = f"template {wanted.digest} failed" + (f": {failure.message}" if failure else "")
+    failure = cause.message if cause else facts.told
+    because = f"template {wanted.digest} failed: {failure}"
     if facts.stops:
-        return Rollout(wanted, Stage.STOPPED, wanted.digest, because)
+        return Rollout(wanted, Stage.STOPPED, wanted.digest, failure, because)
     worked = [each for each in facts.stored if each.digest != wanted.digest]
     if not worked:
         return Rollout(wanted)  # nothing to go back to: the condition names the cause
     back = f"{because}; {worked[-1].digest} runs again until the spec changes"
-    return Rollout(worked[-1], Stage.ROLLED_BACK, wanted.digest, back)
+    return Rollout(worked[-1], Stage.ROLLED_BACK, wanted.digest, failure, back)
 
 
 def present(facts: RolloutFacts) -> Revision | None:
