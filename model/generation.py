@@ -82,7 +82,7 @@ class Engine:
         self.device = kronos.norm.weight.device
         with torch.inference_mode():
             self.language = LanguageModel(kronos, max_context, packing(weights, self.device))
-            self.codec = Codec(tokenizer, max_context)
+            self.codec = Codec(tokenizer, max_context, packing("float32", self.device))
 
     @property
     def bytes_per_token(self) -> int:

@@ -10,7 +10,7 @@ from torch.nn import functional
 from model.cache import Cache
 from model.kronos import Kronos
 from model.layers import DependencyLayer
-from model.linears import DenseLinear, Linear, Pack, linear_of
+from model.linears import Linear, Pack, linear_of
 from model.network import Stack, joined
 from model.packed import rms_norm
 from model.quantizer import bits_to_index, index_to_signs
@@ -128,14 +128,14 @@ class LanguageModel:
 class Codec:
     """Packed `KronosTokenizer`: K-lines to tokens and back, the part that paths share done once."""
 
-    def __init__(self, tokenizer: KronosTokenizer, positions: int) -> None:
+    def __init__(self, tokenizer: KronosTokenizer, positions: int, pack: Pack) -> None:
         self.bits = tokenizer.s1_bits
-        self.encoder = Stack.of(tokenizer.encoder, positions, DenseLinear)
-        self.decoder = Stack.of(tokenizer.decoder, positions, DenseLinear)
-        self.embed = linear_of(tokenizer.embed, DenseLinear)
-        self.quantize = linear_of(tokenizer.quant_embed, DenseLinear)
-        self.dequantize = linear_of(tokenizer.post_quant_embed, DenseLinear)
-        self.head = linear_of(tokenizer.head, DenseLinear)
+        self.encoder = Stack.of(tokenizer.encoder, positions, pack)
+        self.decoder = Stack.of(tokenizer.decoder, positions, pack)
+        self.embed = linear_of(tokenizer.embed, pack)
+        self.quantize = linear_of(tokenizer.quant_embed, pack)
+        self.dequantize = linear_of(tokenizer.post_quant_embed, pack)
+        self.head = linear_of(tokenizer.head, pack)
 
     def encode(self, x: Tensor) -> Tensor:
         """Scaled K-lines (T, columns) -> coarse and fine tokens (2, T)."""

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from model.linears import DenseLinear, Int8Linear, packing
+from model.linears import CpuLinear, DenseLinear, Int8Linear, Pack, divisor, onednn_works, packing
 
 GENERATOR = torch.Generator().manual_seed(0)
 WEIGHT = torch.randn(48, 64, generator=GENERATOR)
@@ -12,9 +12,32 @@ X = torch.randn(5, 64, generator=GENERATOR)
 WANTED = torch.nn.functional.linear(X, WEIGHT, BIAS)
 
 
-def test_a_dense_linear_is_a_linear() -> None:
-    torch.testing.assert_close(DenseLinear(WEIGHT, BIAS)(X), WANTED)
-    torch.testing.assert_close(DenseLinear(WEIGHT, None)(X), X @ WEIGHT.T)
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("rows", [1, 2, 5])
+@pytest.mark.parametrize("kind", [DenseLinear, CpuLinear])
+def test_a_packed_linear_is_a_linear(kind: Pack, rows: int, threads: int) -> None:
+    torch.set_num_threads(threads)
+    torch.testing.assert_close(kind(WEIGHT, BIAS)(X[:rows]), WANTED[:rows])
+    torch.testing.assert_close(kind(WEIGHT, None)(X[:rows]), X[:rows] @ WEIGHT.T)
+
+
+@pytest.mark.parametrize("error", [AttributeError, RuntimeError])
+def test_a_torch_without_the_blocked_layout_has_the_plain_one(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def fail(weight: torch.Tensor, rows: int) -> None:
+        raise error(weight.shape, rows)
+
+    onednn_works.cache_clear()
+    assert packing("float32", torch.device("cpu")) is CpuLinear
+    onednn_works.cache_clear()
+    monkeypatch.setattr(torch.ops.mkldnn, "_reorder_linear_weight", fail)
+    assert packing("float32", torch.device("cpu")) is DenseLinear
+    onednn_works.cache_clear()
+
+
+def test_parts_are_equal_and_as_many_as_threads() -> None:
+    assert [divisor(12, least) for least in (1, 2, 5, 7, 12, 50)] == [1, 2, 6, 12, 12, 12]
 
 
 def test_an_int8_linear_is_close_to_a_linear() -> None:
