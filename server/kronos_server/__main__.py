@@ -35,7 +35,7 @@ def run(settings: "Settings") -> int:
     from kronos_server import checkpoints, devices
     from kronos_server.app import create_app, create_service
     from kronos_server.connections import protocol
-    from kronos_server.lifecycle import Lifecycle, allow_many_connections, leave_message
+    from kronos_server.lifecycle import Lifecycle, allow_many_connections, calm_collector, leave_message
 
     logger.info("settings", extra={"settings": settings.model_dump(mode="json")})
     try:
@@ -62,6 +62,7 @@ def run(settings: "Settings") -> int:
         log_config=None,
     )
     allow_many_connections()
+    calm_collector()
     server = Lifecycle(config, service)
     server.run()
     if server.failure:

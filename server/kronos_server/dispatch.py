@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from kronos_server import estimates
-from kronos_server.errors import ForecastError, InvalidRequest, Overloaded, Unavailable
+from kronos_server.errors import DeadlineExceeded, ForecastError, InvalidRequest, Overloaded, Unavailable
 from kronos_server.estimates import Cost, Load, Pace, Rates
 from kronos_server.forecasts import Forecast, Job, Versions
 from kronos_server.scheduler import Outcome
@@ -18,7 +18,7 @@ from kronos_server.worker import Cancel, Heartbeat, Lost, Order, Report, Warm
 HEARTBEAT_LIMIT = 60.0
 """Seconds without a sign from a warm engine before liveness fails; a long context on a slow processor takes many."""
 
-MARGIN = 1.25
+MARGIN = 1.4
 """Estimates are this much longer where a deadline hangs on them."""
 
 LOST = "An engine was lost; this server is ending."
@@ -150,7 +150,10 @@ class Dispatcher:
         wait = self.load.wait
         if self.queued >= self._max_queue_size:
             raise Overloaded("The queue is full.", retry_after=wait)
-        if wait * MARGIN > deadline - time.monotonic():
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise DeadlineExceeded("The request's time is over.")
+        if wait * MARGIN > remaining:
             raise Overloaded("The queue is too long for the request's deadline.", retry_after=wait)
 
     async def submit(self, jobs: Sequence[Job], pinned: int | None = None) -> list[Answer | ForecastError]:
@@ -226,15 +229,23 @@ class Dispatcher:
 
     def _settle(self, seat: _Seat, outcome: Outcome) -> None:
         entry = seat.computing.get(outcome.job_id)
+        if entry:
+            self._observe(entry, outcome, len(seat.computing))
+            del seat.computing[outcome.job_id]
         if entry and not entry.future.done():
             if isinstance(outcome.result, ForecastError):
                 entry.future.set_exception(outcome.result)
             else:
-                company = max(entry.company, len(seat.computing))
-                self._pace.observe(entry.cost.seconds, company, outcome.result.seconds)
                 entry.future.set_result(Answer(outcome.result, entry.sent - entry.arrived + outcome.waited))
-        seat.computing.pop(outcome.job_id, None)
         self._pump()
+
+    def _observe(self, entry: _Entry, outcome: Outcome, company: int) -> None:
+        """Learns from what was finished, and from what was late: it took at least as long as it was there."""
+        now = time.monotonic()
+        if isinstance(outcome.result, Forecast):
+            self._pace.observe(entry.cost.seconds, max(entry.company, company), outcome.result.seconds)
+        elif now >= entry.job.deadline:
+            self._pace.observe(entry.cost.seconds, max(entry.company, company), now - entry.sent)
 
     def _pump(self) -> None:
         """Gives waiting jobs, in order, to engines with room. A pinned job lets others pass."""

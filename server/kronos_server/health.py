@@ -2,18 +2,94 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Any
 
 import psutil
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from kronos_server.dispatch import Phase
 from kronos_server.service import Service
 
 MEGABYTE = 1024**2
 GIGABYTE = 1024**3
+FULL_PERCENT = 95
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Name(BaseModel):
+    """The application's name."""
+
+    message: str
+
+
+class Liveness(BaseModel):
+    """`ok`, or `stalled` where an engine gives no sign of life."""
+
+    status: str
+
+
+class Readiness(BaseModel):
+    """`ok`, or why there is nothing to be had: `loading`, `draining` or `lost`."""
+
+    status: str
+    model_loaded: bool
+    device: str
+    device_warning: str | None
+
+
+class ModelCheck(BaseModel):
+    """The model and its version."""
+
+    status: str
+    loaded: bool
+    version: str | None
+
+
+class MemoryCheck(BaseModel):
+    """The memory of this server with its engines, and of the machine."""
+
+    status: str
+    process_mb: float
+    system_percent: float
+    system_total_mb: float
+    system_available_mb: float
+
+
+class DiskCheck(BaseModel):
+    """The disk of the root."""
+
+    status: str
+    free_gb: float
+    total_gb: float
+    percent: float
+
+
+class DeviceCheck(BaseModel):
+    """The pool, and what computes."""
+
+    status: str
+    pool: str
+    devices: list[str]
+    warning: str | None
+
+
+class Checks(BaseModel):
+    """Everything that is looked at."""
+
+    model: ModelCheck
+    memory: MemoryCheck
+    disk: DiskCheck
+    device: DeviceCheck
+
+
+class Health(BaseModel):
+    """`healthy`, or `degraded` where one of the checks is."""
+
+    status: str
+    timestamp: str
+    uptime_seconds: float
+    checks: Checks
 
 
 def health_routes(service: Service) -> APIRouter:
@@ -21,26 +97,26 @@ def health_routes(service: Service) -> APIRouter:
     router = APIRouter(tags=["health"])
 
     @router.get("/")
-    async def root() -> dict[str, str]:
+    async def root() -> Name:
         """The name of the application; load balancers probe it."""
-        return {"message": service.settings.app_name}
+        return Name(message=service.settings.app_name)
 
-    @router.get("/v1/healthz", responses={503: {"description": "An engine gives no sign of life."}})
+    @router.get("/v1/healthz", response_model=Liveness, responses={503: {"model": Liveness}})
     async def healthz() -> Response:
         """Liveness: the process answers, and its engines turn."""
         alive = service.dispatcher.alive()
         return JSONResponse({"status": "ok" if alive else "stalled"}, 200 if alive else 503)
 
     @router.get("/v1/healthz/detailed")
-    async def detailed() -> dict[str, Any]:
+    async def detailed() -> Health:
         """Model, memory, disk and device; always 200."""
-        return _detailed(service)
+        return _health(service)
 
-    @router.get("/v1/readyz", responses={503: {"description": "Loading, draining, or an engine was lost."}})
+    @router.get("/v1/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
     async def readyz() -> Response:
         """Readiness: a warm-up forecast ran on every device, and the server is not ending."""
         ready = service.dispatcher.phase is Phase.READY
-        return JSONResponse(_readiness(service), 200 if ready else 503)
+        return JSONResponse(_readiness(service).model_dump(), 200 if ready else 503)
 
     if service.settings.enable_metrics:
 
@@ -52,48 +128,47 @@ def health_routes(service: Service) -> APIRouter:
     return router
 
 
-def _readiness(service: Service) -> dict[str, Any]:
-    return {
-        "status": service.dispatcher.phase.value,
-        "model_loaded": service.dispatcher.loaded,
-        "device": ",".join(service.devices.names),
-        "device_warning": service.devices.warning,
-    }
+def _readiness(service: Service) -> Readiness:
+    return Readiness(
+        status=service.dispatcher.phase,
+        model_loaded=service.dispatcher.loaded,
+        device=",".join(service.devices.names),
+        device_warning=service.devices.warning,
+    )
 
 
-def _detailed(service: Service) -> dict[str, Any]:
-    checks = {"model": _model(service), "memory": _memory(), "disk": _disk(), "device": _device(service)}
-    healthy = all(check["status"] == "healthy" for check in checks.values())
-    return {
-        "status": "healthy" if healthy else "degraded",
-        "timestamp": datetime.now(UTC).isoformat(),
-        "uptime_seconds": round(time.monotonic() - service.started, 3),
-        "checks": checks,
-    }
+def _health(service: Service) -> Health:
+    checks = Checks(model=_model(service), memory=_memory(), disk=_disk(), device=_device(service))
+    healthy = all(check.status == "healthy" for check in (checks.model, checks.memory, checks.disk, checks.device))
+    return Health(
+        status=_status(healthy),
+        timestamp=datetime.now(UTC).isoformat(),
+        uptime_seconds=round(time.monotonic() - service.started, 3),
+        checks=checks,
+    )
 
 
 def _status(healthy: bool) -> str:
     return "healthy" if healthy else "degraded"
 
 
-def _model(service: Service) -> dict[str, Any]:
+def _model(service: Service) -> ModelCheck:
     loaded = service.dispatcher.loaded
     version = service.dispatcher.versions.model if loaded else None
-    return {"status": _status(loaded and service.dispatcher.alive()), "loaded": loaded, "version": version}
+    return ModelCheck(status=_status(loaded and service.dispatcher.alive()), loaded=loaded, version=version)
 
 
-def _memory() -> dict[str, Any]:
-    """The memory of this process and its engines, and of the machine."""
+def _memory() -> MemoryCheck:
     process = psutil.Process()
     used = sum(_resident(each) for each in (process, *process.children(recursive=True)))
     system = psutil.virtual_memory()
-    return {
-        "status": _status(system.percent < 95),
-        "process_mb": round(used / MEGABYTE, 1),
-        "system_percent": system.percent,
-        "system_total_mb": round(system.total / MEGABYTE, 1),
-        "system_available_mb": round(system.available / MEGABYTE, 1),
-    }
+    return MemoryCheck(
+        status=_status(system.percent < FULL_PERCENT),
+        process_mb=round(used / MEGABYTE, 1),
+        system_percent=system.percent,
+        system_total_mb=round(system.total / MEGABYTE, 1),
+        system_available_mb=round(system.available / MEGABYTE, 1),
+    )
 
 
 def _resident(process: psutil.Process) -> int:
@@ -103,20 +178,20 @@ def _resident(process: psutil.Process) -> int:
         return 0
 
 
-def _disk() -> dict[str, Any]:
+def _disk() -> DiskCheck:
     disk = psutil.disk_usage("/")
-    return {
-        "status": _status(disk.percent < 95),
-        "free_gb": round(disk.free / GIGABYTE, 2),
-        "total_gb": round(disk.total / GIGABYTE, 2),
-        "percent": disk.percent,
-    }
+    return DiskCheck(
+        status=_status(disk.percent < FULL_PERCENT),
+        free_gb=round(disk.free / GIGABYTE, 2),
+        total_gb=round(disk.total / GIGABYTE, 2),
+        percent=disk.percent,
+    )
 
 
-def _device(service: Service) -> dict[str, Any]:
-    return {
-        "status": _status(service.devices.warning is None),
-        "pool": service.pool,
-        "devices": list(service.devices.names),
-        "warning": service.devices.warning,
-    }
+def _device(service: Service) -> DeviceCheck:
+    return DeviceCheck(
+        status=_status(service.devices.warning is None),
+        pool=service.pool,
+        devices=list(service.devices.names),
+        warning=service.devices.warning,
+    )

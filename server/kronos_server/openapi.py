@@ -2,65 +2,104 @@
 
 from typing import Any
 
-from kronos_server.wire import BatchRequest, ForecastReply, ForecastRequest, Problem
+from pydantic import BaseModel
+
+from kronos_server.wire import BatchRequest, ForecastReply, ForecastRequest, PartReply, Problem
 
 ENDPOINTS = ("single", "batch")
 
 PROBLEMS = {
     400: "The device header names no pool, or no device of this pod.",
+    401: "API keys are in use, and none or no valid one was sent.",
+    403: "A whitelist is in use, and the peer is not on it.",
     413: "The body is above the size limit.",
     415: "The body is not application/json.",
-    422: "The body is not JSON, or breaks a rule: `errors` says which.",
+    422: "The body is not JSON, or breaks a rule: `errors` says which. Or it could not be finished in time or memory.",
     429: "Too many requests; see Retry-After.",
     500: "A bug.",
     503: "Loading, draining, overloaded, or the named pool cannot be reached; see Retry-After.",
     504: "Not finished in time.",
 }
 
+_TIMES = ["2024-01-02T09:30:00", "2024-01-02T09:35:00"]
+EXAMPLE = {
+    "series_id": "AAPL",
+    "candles": [
+        {"open": 187.1, "high": 187.4, "low": 186.9, "close": 187.3, "volume": 120400},
+        {"open": 187.3, "high": 187.9, "low": 187.2, "close": 187.8, "volume": 98200},
+    ],
+    "timestamps": _TIMES,
+    "prediction_timestamps": ["2024-01-02T09:40:00", "2024-01-02T09:45:00"],
+    "overrides": {"sample_count": 5},
+    "outputs": {"quantiles": [0.1, 0.9], "prob_up": True},
+}
+
 
 def description(endpoint: str, pool: str | None) -> dict[str, Any]:
     """The arguments of a route that describe it: summary, bodies, replies and headers."""
-    request = ForecastRequest if endpoint == "single" else BatchRequest
-    schema = request.model_json_schema(ref_template="#/components/schemas/{model}")
-    definitions = schema.pop("$defs", {})
+    series, where = "one series" if endpoint == "single" else "several series", f" on the {pool} pool" if pool else ""
+    responses: dict[int | str, Any] = {status: _problem(text) for status, text in PROBLEMS.items()}
+    if endpoint == "batch":
+        responses[207] = {"model": list[ForecastReply | PartReply], "description": "Some items failed (partial=true)."}
     return {
-        "summary": f"Forecast {'one series' if endpoint == 'single' else 'several series'}"
-        + (f" on the {pool} pool" if pool else ""),
+        "summary": f"Forecast {series}{where}",
         "response_model": ForecastReply if endpoint == "single" else list[ForecastReply],
-        "responses": {status: _problem(text) for status, text in PROBLEMS.items()},
+        "responses": responses,
         "openapi_extra": {
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": _inlined(schema, definitions)}},
-            },
-            "parameters": PARAMETERS if not pool else PARAMETERS[1:],
+            "requestBody": {"required": True, "content": {"application/json": _body(endpoint)}},
+            "parameters": _parameters(endpoint, pool),
         },
     }
 
 
+def _body(endpoint: str) -> dict[str, Any]:
+    if endpoint == "single":
+        return {"schema": _inlined(ForecastRequest), "example": EXAMPLE}
+    return {"schema": _inlined(BatchRequest), "example": {"items": [EXAMPLE]}}
+
+
 def _problem(text: str) -> dict[str, Any]:
-    return {"description": text, "content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
+    return {"description": text, "content": {"application/problem+json": {"schema": _inlined(Problem)}}}
 
 
-def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
-    """The schema without references, so that it needs no place among the components."""
+def _inlined(model: type[BaseModel]) -> Any:
+    """The schema of a model without references, so that it needs no place among the components."""
+    schema = model.model_json_schema()
+    return _resolved(schema, schema.pop("$defs", {}))
+
+
+def _resolved(schema: Any, definitions: dict[str, Any]) -> Any:
     if isinstance(schema, list):
-        return [_inlined(part, definitions) for part in schema]
+        return [_resolved(part, definitions) for part in schema]
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
         rest = {key: value for key, value in schema.items() if key != "$ref"}
-        return _inlined(definitions[schema["$ref"].rsplit("/", 1)[1]], definitions) | rest
-    return {key: _inlined(value, definitions) for key, value in schema.items()}
+        return _resolved(definitions[schema["$ref"].rsplit("/", 1)[1]], definitions) | rest
+    return {key: _resolved(value, definitions) for key, value in schema.items()}
+
+
+def _parameters(endpoint: str, pool: str | None) -> list[dict[str, Any]]:
+    named = [] if pool else [DEVICE]
+    return [*named, *HEADERS, *([PARTIAL] if endpoint == "batch" else [])]
 
 
 def _header(name: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
     return {"in": "header", "name": name, "required": False, "schema": schema, "description": text}
 
 
-PARAMETERS = [
-    _header("X-Kronos-Device", {"type": "string", "enum": ["cpu", "gpu"]}, "The pool that must serve this request."),
+DEVICE = _header(
+    "X-Kronos-Device", {"type": "string", "enum": ["cpu", "gpu"]}, "The pool that must serve this request."
+)
+HEADERS = [
     _header("X-Kronos-Device-Index", {"type": "integer", "minimum": 0}, "The device of the pod to use."),
     _header("X-Request-Timeout", {"type": "number", "exclusiveMinimum": 0}, "Seconds to wait, at most the server's."),
     _header("X-Request-ID", {"type": "string"}, "Echoed in the reply and written to the logs."),
 ]
+PARTIAL = {
+    "in": "query",
+    "name": "partial",
+    "required": False,
+    "schema": {"type": "boolean", "default": False},
+    "description": "Answer the good items where others fail.",
+}

@@ -219,3 +219,10 @@ class Problem(Wire):
     detail: str
     errors: list[Place]
     request_id: str
+
+
+class PartReply(BaseModel):
+    """An item of a batch that failed, where the others are answered."""
+
+    series_id: str | None
+    error: Problem

@@ -179,6 +179,16 @@ async def test_a_failed_job_is_told_to_its_waiter_only() -> None:
     assert isinstance((await second)[0], Answer)
 
 
+async def test_what_is_late_slows_the_pace() -> None:
+    bench = Bench().warm()
+    task = await bench.submit(job(1, patience=1.5))
+    before = bench.dispatcher.load.pace
+    await asyncio.sleep(1.6)
+    bench.dispatcher.report(bench.engines[0], Outcome(1, ClientGone("late")))
+    assert bench.dispatcher.load.pace < before
+    task.cancel()
+
+
 async def test_a_lost_engine_is_told_to_every_waiter_and_passed_on_once() -> None:
     bench = Bench(most=1).warm()
     tasks = [await bench.submit(job(number)) for number in (1, 2)]

@@ -1,0 +1,35 @@
+"""The API's description, held against the server by requests made from it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from running_server import RunningServer
+
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+
+
+def test_every_endpoint_is_described(server: RunningServer) -> None:
+    paths = server.client.get("/openapi.json").json()["paths"]
+    health = {"/", "/v1/healthz", "/v1/healthz/detailed", "/v1/readyz", "/v1/metrics"}
+    prefixes = ("/v1/predict", "/v1/devices/cpu/predict", "/v1/devices/gpu/predict")
+    assert set(paths) == health | {f"{prefix}/{kind}" for prefix in prefixes for kind in ("single", "batch")}
+
+
+@pytest.mark.parametrize("kind", ["single", "batch"])
+def test_the_example_is_forecast(server: RunningServer, kind: str) -> None:
+    paths = server.client.get("/openapi.json").json()["paths"]
+    example = paths[f"/v1/predict/{kind}"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    assert server.client.post(f"/v1/predict/{kind}", json=example).status_code == 200
+
+
+def test_no_request_leads_to_a_bug_or_beyond_the_description(server: RunningServer, tmp_path: Path) -> None:
+    options = ["--checks", CHECKS, "--max-examples", "15", "--seed", "1", "--no-color", "--max-failures", "3"]
+    config = tmp_path / "schemathesis.toml"
+    config.write_text('[checks.not_a_server_error]\nexpected-statuses = ["2xx", "4xx", "503", "504"]\n')
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", *options]
+    command.append(f"{server.url}/openapi.json")
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
