@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import kopf
 from kubernetes.aio.client import ApiClient
@@ -93,6 +93,8 @@ class Operator:
             namespaces=namespaces,
             clusterwide=not namespaces,
             standalone=True,
+            # Left to itself, kopf asks for the user's name, and a numeric uid has none. The type is private to kopf.
+            identity=cast(Any, socket.gethostname()),
             ready_flag=self._watching,
         )
 
