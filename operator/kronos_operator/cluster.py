@@ -113,9 +113,12 @@ class Cluster:
         wanted: list[Manifest],
         seen: Observed,
         retained: frozenset[PoolName],
-        kinds: tuple[Kind, ...] = OWNED,
+        kinds: tuple[Kind, ...],
     ) -> None:
-        """Delete what the resource owns and no longer wants, in reverse order of applying; not of retained pools."""
+        """Delete objects of these kinds that the resource owns and no longer wants, in reverse order of applying.
+
+        Those of retained pools stay.
+        """
         keep = {object_key(manifest) for manifest in wanted}
         names = {kind.name for kind in kinds}
         for key, live in reversed(list(seen.objects.items())):

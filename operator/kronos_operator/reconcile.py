@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from kronos_operator.api import Server, Status, parse
 from kronos_operator.cluster import BeingCollected, Cluster, Key
 from kronos_operator.connection import Refused
-from kronos_operator.kinds import AUTOSCALER
+from kronos_operator.kinds import AUTOSCALER, OWNED
 from kronos_operator.metrics import Metrics
 from kronos_operator.observed import Observed
 from kronos_operator.plan import Plan, plan
@@ -20,6 +20,7 @@ from kronos_operator.transitions import happenings
 
 logger = logging.getLogger(__name__)
 
+REST = tuple(kind for kind in OWNED if kind is not AUTOSCALER)
 COLLECTION_SECONDS = 1.0
 SHORTEST_WAIT = 5.0
 LONGEST_WAIT = 120.0
@@ -78,7 +79,7 @@ class Reconciler:
         # An autoscaler that is still there would answer our number of replicas with its own.
         await self._cluster.prune(server, wanted, seen, planned.retained, (AUTOSCALER,))
         applied = await self._cluster.apply(server, wanted, seen)
-        await self._cluster.prune(server, wanted, seen, planned.retained)
+        await self._cluster.prune(server, wanted, seen, planned.retained, REST)
         return applied
 
 
