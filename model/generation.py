@@ -14,7 +14,7 @@ from model.kronos import Kronos
 from model.linears import WeightType, packing
 from model.network import joined
 from model.pairing import check_pair
-from model.sampling import COARSE, FINE, Draws, choose
+from model.sampling import COARSE, FINE, Draws, choose, noise_of
 from model.tokenizer import KronosTokenizer
 
 SLICE_ROWS = 1024  # rows decoded or re-read in one go; about 50 ms on two cores at the published tokenizer's size
@@ -153,8 +153,9 @@ class Engine:
         draws = Draws.join([run.draws for run in runs])
         paths = [run.job.paths for run in runs]
         steps = torch.tensor([run.steps for run in runs for _ in range(run.job.paths)], device=self.device)
-        coarse = choose(self.language.coarse_logits(context), draws, steps, COARSE)
-        fine = choose(self.language.fine_logits(context, coarse, memories), draws, steps, FINE)
+        noise = noise_of(draws, steps, self.language.vocabulary)
+        coarse = choose(self.language.coarse_logits(context), draws, noise[COARSE])
+        fine = choose(self.language.fine_logits(context, coarse, memories), draws, noise[FINE])
         for run, tokens in zip(runs, torch.split(torch.stack((coarse, fine)), paths, dim=1), strict=True):
             run.drawn[:, :, run.steps] = tokens
             run.steps += 1
@@ -188,8 +189,9 @@ class Engine:
         context, kv = self.language.branch(self.language.embed(tokens, calendar), run.memory)
         draws = run.draws.rows(paths)
         steps = torch.full_like(draws.path_key, run.steps)
-        coarse = choose(self.language.coarse_logits(context), draws, steps, COARSE)
-        fine = choose(self.language.branch_fine_logits(context, coarse, run.memory, kv), draws, steps, FINE)
+        noise = noise_of(draws, steps, self.language.vocabulary)
+        coarse = choose(self.language.coarse_logits(context), draws, noise[COARSE])
+        fine = choose(self.language.branch_fine_logits(context, coarse, run.memory, kv), draws, noise[FINE])
         run.drawn[:, paths, run.steps] = torch.stack((coarse, fine))
         run.path = min(paths.stop, run.job.paths)
         if run.path == run.job.paths:

@@ -55,6 +55,11 @@ class LanguageModel:
         self.fine_norm = layer.norm.weight.detach()
 
     @property
+    def vocabulary(self) -> int:
+        """Tokens of a stage."""
+        return self.coarse_table.shape[0]
+
+    @property
     def bytes_per_token(self) -> int:
         """Keys and values of every block and of the context, float32."""
         return (len(self.stack.blocks) + 1) * 2 * self.width * 4

@@ -107,24 +107,28 @@ def filtered(logits: Tensor, draws: Draws) -> Tensor:
     return scaled
 
 
-def choose(logits: Tensor, draws: Draws, steps: Tensor, stage: int) -> Tensor:
-    """One token (R,) for each row of logits (R, vocabulary), drawn by the Gumbel-max trick.
+def choose(logits: Tensor, draws: Draws, noise: Tensor) -> Tensor:
+    """One token (R,) for each row of logits (R, vocabulary), drawn by the Gumbel-max trick with a stage of `noise_of`.
 
-    steps (R,): each row's absolute step. A logit difference of 1e-6 changes the token far more rarely than it would
-    with an inverse CDF, which matters because batch neighbours move logits by that much.
+    A logit difference of 1e-6 changes the token far more rarely than it would with an inverse CDF, which matters
+    because batch neighbours move logits by that much.
     """
-    kept = filtered(logits, draws)
+    return (filtered(logits, draws) + noise).argmax(-1)
+
+
+def noise_of(draws: Draws, steps: Tensor, vocabulary: int) -> Tensor:
+    """Noise for the coarse and the fine stage of each row's step (R,): (2, R, vocabulary), zero where greedy."""
     if draws.all_greedy:
-        return kept.argmax(-1)
-    noise = gumbel(draws.path_key, steps, stage, logits.shape[-1])
-    return (kept + noise.masked_fill(draws.greedy, 0.0)).argmax(-1)
+        return torch.zeros(2, 1, 1, device=steps.device)
+    return gumbel(draws.path_key, steps, vocabulary).masked_fill(draws.greedy, 0.0)
 
 
-def gumbel(path_key: Tensor, steps: Tensor, stage: int, vocabulary: int) -> Tensor:
-    """Standard Gumbel noise (R, vocabulary), a function of seed, path, step, stage and token only."""
-    keys = _mix(path_key + _mix(steps * 2 + stage))
+def gumbel(path_key: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
+    """Standard Gumbel noise (2, R, vocabulary), a function of seed, path, step, stage and token only."""
+    stages = torch.tensor([[COARSE], [FINE]], device=path_key.device)
+    keys = _mix(path_key + _mix(steps * 2 + stages))
     tokens = torch.arange(vocabulary, device=path_key.device)
-    bits = _mix(keys[:, None] + tokens) & 0xFFFFFFFF
+    bits = _mix(keys[..., None] + tokens) & 0xFFFFFFFF
     uniform = (bits.double() + 0.5) * 2.0**-32
     return -torch.log(-torch.log(uniform)).float()
 

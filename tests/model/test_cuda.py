@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model import Kronos, KronosPredictor, KronosTokenizer
-from model.sampling import COARSE, Draws, Sampling, choose, gumbel
+from model.sampling import COARSE, Draws, Sampling, choose, noise_of
 
 pytestmark = pytest.mark.cuda
 
@@ -19,8 +19,8 @@ def test_noise_and_filters_are_those_of_the_cpu() -> None:
         draws = Draws.of(Sampling(sample_count=64), 3, device)
         steps = torch.arange(64, device=device)
         logits = torch.randn(64, 1024, generator=torch.Generator().manual_seed(0)).to(device)
-        noise.append(gumbel(draws.path_key, steps, COARSE, 1024).cpu())
-        chosen.append(choose(logits, draws, steps, COARSE).cpu())
+        noise.append(noise_of(draws, steps, 1024).cpu())
+        chosen.append(choose(logits, draws, noise[-1][COARSE].to(device)).cpu())
     torch.testing.assert_close(noise[0], noise[1], rtol=1e-6, atol=1e-6)
     assert torch.equal(*chosen)
 

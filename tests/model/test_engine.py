@@ -12,7 +12,7 @@ from torch import Tensor
 from model import Kronos, KronosTokenizer
 from model.generation import Engine, Run
 from model.jobs import Forecast, Job, Scaling
-from model.sampling import COARSE, FINE, Draws, Sampling, choose
+from model.sampling import COARSE, FINE, Draws, Sampling, choose, noise_of
 
 W = 32
 GREEDY = Sampling(temperature=0)
@@ -53,8 +53,9 @@ def uncached_tokens(kronos: Kronos, tokenizer: KronosTokenizer, job: Job) -> Ten
         end = s1.shape[1]
         window = stamps[max(0, end - W) : end].expand(job.paths, -1, -1)
         logits, context = kronos.decode_s1(s1[:, -W:], s2[:, -W:], window)
-        coarse = choose(logits[:, -1], draws, steps, COARSE)
-        fine = choose(kronos.decode_s2(context, coarse[:, None])[:, -1], draws, steps, FINE)
+        noise = noise_of(draws, steps, logits.shape[-1])
+        coarse = choose(logits[:, -1], draws, noise[COARSE])
+        fine = choose(kronos.decode_s2(context, coarse[:, None])[:, -1], draws, noise[FINE])
         s1, s2 = torch.cat((s1, coarse[:, None]), 1), torch.cat((s2, fine[:, None]), 1)
     return torch.stack((s1, s2))[:, :, len(job.rows) :]
 
