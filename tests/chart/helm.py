@@ -57,7 +57,10 @@ class Release:
 
     @property
     def operator_settings(self) -> dict[str, str]:
-        return {variable["name"]: variable["value"] for variable in self.operator_container["env"]}
+        """The settings that the chart itself knows; the rest is filled in by Kubernetes."""
+        return {
+            variable["name"]: variable["value"] for variable in self.operator_container["env"] if "value" in variable
+        }
 
 
 class Helm:

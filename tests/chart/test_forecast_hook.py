@@ -84,7 +84,7 @@ def test_what_it_asks_is_what_the_server_takes(serve: Any) -> None:
     run_script(server.url)
     ((path, body),) = server.asked
     assert path == "/v1/predict/single"
-    assert len(schemas.single(body, Settings(), deadline=0).future.sent) == 4
+    assert len(schemas.single(body, Settings(), deadline=0).future.instants) == 4
 
 
 def test_it_waits_for_a_pool_that_still_loads(serve: Any) -> None:

@@ -46,8 +46,32 @@ def test_the_selector_holds_identity_only(helm: Helm) -> None:
     assert selector.items() <= operator["spec"]["template"]["metadata"]["labels"].items()
 
 
-def test_two_versions_of_the_operator_never_run_at_once(helm: Helm) -> None:
-    assert helm.render().one("Deployment", "kronos-operator")["spec"]["strategy"] == {"type": "Recreate"}
+def test_an_update_starts_the_successor_before_the_leader_ends(helm: Helm) -> None:
+    strategy = helm.render().one("Deployment", "kronos-operator")["spec"]["strategy"]
+    assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+
+
+@pytest.mark.parametrize(("release", "name"), [("kronos", "kronos-operator"), ("market", "market-kronos-operator")])
+def test_each_release_elects_its_own_leader(helm: Helm, release: str, name: str) -> None:
+    rendered = helm.render(release)
+    assert rendered.operator_settings["KRONOS_OPERATOR_LEASE_NAME"] == name
+    assert rendered.one("Lease", name)
+    (own,) = [item for item in rendered.operator_container["env"] if item["name"] == "KRONOS_OPERATOR_NAMESPACE"]
+    assert own["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
+
+
+def test_several_operators_survive_the_drain_of_a_node(helm: Helm) -> None:
+    release = helm.render(operator={"replicas": 2})
+    budget = release.one("PodDisruptionBudget", "kronos-operator")["spec"]
+    (spread,) = release.operator_pod["spec"]["topologySpreadConstraints"]
+    assert budget["maxUnavailable"] == 1
+    for selector in (budget["selector"], spread["labelSelector"]):
+        assert selector == release.one("Deployment", "kronos-operator")["spec"]["selector"]
+    assert spread["topologyKey"] == "kubernetes.io/hostname"
+
+
+def test_a_single_operator_blocks_no_drain(helm: Helm) -> None:
+    assert not helm.render(operator={"replicas": 1}).all("PodDisruptionBudget")
 
 
 def test_common_labels_reach_every_object(helm: Helm) -> None:
@@ -80,6 +104,7 @@ def test_default_settings_of_the_operator(helm: Helm) -> None:
         "KRONOS_OPERATOR_WATCH_NAMESPACES": "",
         "KRONOS_OPERATOR_LOG_LEVEL": "INFO",
         "KRONOS_OPERATOR_RESYNC_SECONDS": "300",
+        "KRONOS_OPERATOR_LEASE_NAME": "kronos-operator",
         "KRONOS_OPERATOR_PROBE_PORT": "8080",
     }
 

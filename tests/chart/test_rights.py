@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from chart.helm import Helm, Manifest, Release
-from kronos_operator.kinds import OBSERVED, OWNED
+from kronos_operator.kinds import EVENT, LEASE, OBSERVED, OWNED
 
-READ = {"get", "list", "watch"}
+LEASE_ROLE = "kronos-operator-lease"
+WATCH = {"list", "watch"}
+READ = {"get", *WATCH}
 SERVED = {
     "kronosdeployments.kronos.dev": READ,
     "kronosdeployments/status.kronos.dev": {"patch"},
@@ -20,10 +22,11 @@ SERVED = {
     "ingresses.networking.k8s.io": READ | {"create", "patch", "delete"},
     "httproutes.gateway.networking.k8s.io": READ | {"create", "patch", "delete"},
     "horizontalpodautoscalers.autoscaling": READ | {"create", "patch", "delete"},
-    "pods.": READ,
-    "endpointslices.discovery.k8s.io": READ,
+    "pods.": WATCH,
+    "endpointslices.discovery.k8s.io": WATCH,
+    "events.": {"list", "create"},
 }
-SCANNED = {"namespaces.": {"list", "watch"}, "customresourcedefinitions.apiextensions.k8s.io": {"list", "watch"}}
+SCANNED = {"namespaces.": WATCH, "customresourcedefinitions.apiextensions.k8s.io": WATCH}
 
 
 def rights(role: Manifest) -> dict[str, set[str]]:
@@ -69,14 +72,34 @@ def test_watched_namespaces_get_a_role_each_and_nothing_is_cluster_wide(helm: He
 
 
 def served(release: Release, kind: str, namespace: str) -> Manifest:
-    (found,) = [manifest for manifest in release.all(kind) if manifest["metadata"]["namespace"] == namespace]
-    return found
+    """The Role or RoleBinding for the KronosDeployments of a namespace."""
+    found = [manifest for manifest in release.all(kind) if manifest["metadata"]["namespace"] == namespace]
+    (manifest,) = [manifest for manifest in found if manifest["metadata"]["name"] != LEASE_ROLE]
+    return manifest
+
+
+@pytest.mark.parametrize("watched", [[], ["forecasts"]])
+def test_the_operators_share_one_lease_and_may_touch_no_other(helm: Helm, watched: list[str]) -> None:
+    release = helm.render(watchNamespaces=watched)
+    lease, role = release.one("Lease", "kronos-operator"), release.one("Role", LEASE_ROLE)
+    group = {"apiGroups": [LEASE.group], "resources": [LEASE.plural]}
+    assert role["rules"] == [
+        {**group, "resourceNames": ["kronos-operator"], "verbs": ["get", "update"]},
+        {**group, "verbs": ["create"]},
+    ]
+    binding = release.one("RoleBinding", LEASE_ROLE)
+    assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": LEASE_ROLE}
+    assert account_of(binding)["name"] == "kronos-operator"
+    assert {lease["metadata"]["namespace"], role["metadata"]["namespace"]} == {"forecasts"}
+    # An empty one is free; a record in the chart would throw the leader out at every upgrade.
+    assert "spec" not in lease
 
 
 def test_the_kinds_that_are_granted_are_those_that_the_operator_handles() -> None:
     written = {f"{kind.plural}.{kind.group}" for kind in OWNED}
     watched = {f"{kind.plural}.{kind.group}" for kind in OBSERVED}
     granted = {name: verbs for name, verbs in SERVED.items() if not name.endswith(".kronos.dev")}
+    del granted[f"{EVENT.plural}.{EVENT.group}"]  # neither owned nor watched
     assert set(granted) == watched
     assert {name for name, verbs in granted.items() if "patch" in verbs} == written
 

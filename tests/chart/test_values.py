@@ -47,7 +47,7 @@ def test_a_typo_is_refused_by_its_name(helm: Helm, path: str) -> None:
     [
         ("operator.logLevel", "info"),
         ("operator.replicas", "2"),
-        ("operator.replicas", 2),
+        ("operator.replicas", 4),
         ("operator.resyncSeconds", 0),
         ("operator.image.digest", "sha256:12"),
         ("operator.image.repository", ""),

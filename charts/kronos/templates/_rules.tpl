@@ -43,11 +43,15 @@
 # Why a pool is not ready: read only.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 # Which pool can answer, for the failover: read only.
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
+# Warnings about a pod that is not ready; and what happened to a KronosDeployment, told to its users.
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list, create]
 {{- end -}}
 
 {{- /* Call with (list . KIND ROLE): binds the ClusterRole or Role of that name to the operator. */ -}}
