@@ -17,20 +17,32 @@ def model(**fields: Any) -> Model:
     return Model.model_validate(fields)
 
 
-def test_the_hub_is_asked_for_pinned_commits() -> None:
-    parts = checkpoint(model(name="a/model", revision=COMMIT, tokenizer={"name": "a/tokenizer", "revision": COMMIT}))
+HUB: dict[str, Any] = {"name": "a/model", "revision": COMMIT, "tokenizer": {"name": "b/tokenizer", "revision": COMMIT}}
+
+
+def test_the_hub_is_asked_for_pinned_commits_before_the_server_starts() -> None:
+    parts = checkpoint(model(**HUB))
+    commands = {each["name"]: " ".join(each["command"]) for each in parts.fetches}
+    files = "config.json model.safetensors"
+    assert commands == {
+        "fetch-model": f"hf download a/model {files} --revision {COMMIT} --local-dir /models/a/model",
+        "fetch-tokenizer": f"hf download b/tokenizer {files} --revision {COMMIT} --local-dir /models/b/tokenizer",
+    }
+
+
+def test_the_server_reads_what_was_fetched_and_cannot_change_it() -> None:
+    parts = checkpoint(model(**HUB))
     values = variables(parts)
-    assert (values["KRONOS_MODEL_ID"], values["KRONOS_MODEL_REVISION"]) == ("a/model", COMMIT)
-    assert (values["KRONOS_TOKENIZER_ID"], values["KRONOS_TOKENIZER_REVISION"]) == ("a/tokenizer", COMMIT)
-    assert values["HF_HOME"].startswith("/tmp/")
-    assert parts.volumes == parts.mounts == ()
+    assert (values["KRONOS_MODEL_ID"], values["KRONOS_TOKENIZER_ID"]) == ("a/model", "b/tokenizer")
+    assert parts.volumes == ({"name": "model", "emptyDir": {}},)
+    assert parts.mounts == ({"name": "model", "mountPath": "/models", "readOnly": True},)
 
 
-def test_a_private_repository_gets_its_token_from_the_secret() -> None:
-    source = {"huggingFace": {"tokenSecretName": "hub"}}
-    tokenizer = {"name": "a/t", "revision": COMMIT}
-    values = variables(checkpoint(model(name="a/m", revision=COMMIT, tokenizer=tokenizer, source=source)))
-    assert values["HF_TOKEN"] == {"secretKeyRef": {"name": "hub", "key": "token"}}
+def test_only_the_fetching_containers_get_the_hubs_token() -> None:
+    parts = checkpoint(model(**HUB, source={"huggingFace": {"tokenSecretName": "hub"}}))
+    token = {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "hub", "key": "token"}}}
+    assert all(token in each["env"] for each in parts.fetches)
+    assert "HF_TOKEN" not in variables(parts)
 
 
 def test_a_claim_is_mounted_read_only_at_the_models_root() -> None:

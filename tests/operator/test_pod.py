@@ -56,6 +56,21 @@ def test_a_server_knows_its_pool_its_device_and_its_peers(
     assert values["KRONOS_PEER_GPU_URL"] == "http://kronos-gpu.demo.svc"
 
 
+def test_api_keys_are_mounted_and_named(make_server: MakeServer, settings: Settings) -> None:
+    spec = pod(make_server({"cpu": {}, "server": {"apiKeysSecretName": "keys"}}), "cpu", settings)
+    path = environment(spec)["KRONOS_API_KEYS_PATH"]
+    assert {"name": "api-keys", "secret": {"secretName": "keys"}} in spec["volumes"]
+    assert {"name": "api-keys", "mountPath": path, "readOnly": True} in spec["containers"][0]["volumeMounts"]
+
+
+def test_the_ways_to_the_hub_reach_the_fetching_containers(make_server: MakeServer, settings: Settings) -> None:
+    proxy = {"name": "HTTPS_PROXY", "value": "http://proxy:3128"}
+    spec = pod(make_server({"gpu": {"env": [proxy]}}), "gpu", settings)
+    for container in spec["initContainers"]:
+        assert proxy in container["env"]
+        assert "nvidia.com/gpu" not in container["resources"]["limits"]
+
+
 def test_the_test_switch_changes_the_device_of_gpu_pools_only(make_server: MakeServer, settings: Settings) -> None:
     switched = settings.model_copy(update={"testing_gpu_device": "cpu"})
     server = make_server({"cpu": {}, "gpu": {}})
@@ -143,9 +158,10 @@ def test_a_users_variable_replaces_ours_of_the_same_name(make_server: MakeServer
         {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
     ]
     spec = pod(make_server({"cpu": {"env": variables}}), "cpu", settings)
-    names = [each["name"] for each in spec["containers"][0]["env"]]
-    assert len(names) == len(set(names))
-    assert environment(spec)["HF_HOME"] == "/cache"
+    for container in [*spec["initContainers"], *spec["containers"]]:
+        names = [each["name"] for each in container["env"]]
+        assert len(names) == len(set(names))
+        assert {"name": "HF_HOME", "value": "/cache"} in container["env"]
     assert environment(spec)["NODE"] == {"fieldRef": {"apiVersion": "v1", "fieldPath": "spec.nodeName"}}
 
 

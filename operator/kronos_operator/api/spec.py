@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 from kronos_operator.api.edge import Gateway, Ingress
 from kronos_operator.api.model import Model
 from kronos_operator.api.pool import CpuPool, GpuPool, PoolName
-from kronos_operator.api.structure import Structure, rules
+from kronos_operator.api.structure import ObjectName, Structure, rules
 
 RouteName = Literal["single", "batch"]
 ROUTES: tuple[RouteName, ...] = ("single", "batch")
@@ -47,6 +47,9 @@ class ServerOptions(Structure):
     default_pred_len: int | None = Field(None, ge=1, le=512, description="Horizon where a request names none.")
     rate_limit_per_minute_per_pod: int | None = Field(
         None, ge=1, le=1_000_000, description="Requests a minute that one client may send to one pod; absent: no limit."
+    )
+    api_keys_secret_name: ObjectName | None = Field(
+        None, description="Secret whose values are the valid API keys, one a line; absent: no key is asked for."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 

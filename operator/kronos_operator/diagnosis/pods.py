@@ -8,6 +8,8 @@ PULL_REASONS = ("ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImag
 def volume_not_ready(facts: Facts) -> Cause | None:
     """The kubelet cannot mount a volume."""
     for pod, message in facts.warned("FailedMount"):
+        if "secret" in message:
+            return Cause("SecretMissing", f"pod {pod} cannot start: {message}. Create what is missing")
         return Cause("VolumeNotReady", f"pod {pod} cannot mount a volume: {message}. Check model.source")
     return None
 
@@ -25,6 +27,16 @@ def image_pull(facts: Facts) -> Cause | None:
         image = container.status["image"]
         cure = "correct the image or imagePullSecrets"
         return Cause("ImagePull", f"pod {container.pod} cannot pull {image}: {message}. Cure: {cure}")
+    return None
+
+
+def model_fetch(facts: Facts) -> Cause | None:
+    """The hub does not give the checkpoint."""
+    for container in facts.containers():
+        if container.failed and container.status["name"].startswith("fetch-"):
+            said = container.said[-500:] or f"exit code {container.ended.get('exitCode')}"
+            cure = "check model.name, revision, the token's Secret and the way to the hub"
+            return Cause("ModelFetch", f"pod {container.pod} cannot fetch the model: {said}. Cure: {cure}")
     return None
 
 

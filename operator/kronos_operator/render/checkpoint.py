@@ -3,20 +3,25 @@
 from dataclasses import dataclass
 
 from kronos_operator.api import Manifest
-from kronos_operator.api.model import ClaimSource, ImageSource, Model, ModelSource
+from kronos_operator.api.model import ClaimSource, ImageSource, Model, ModelSource, Tokenizer
 
 MODEL_ROOT = "/models"
+CHECKPOINT_FILES = ("config.json", "model.safetensors")
 # The hub's cache needs a writable folder; the root file system is read-only.
 HUB_CACHE = "/tmp/hf"
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The parts of a pod that concern its weights."""
+    """The parts of a pod that concern its weights.
+
+    fetches: beginnings of the init containers that bring them.
+    """
 
     variables: tuple[Manifest, ...]
     volumes: tuple[Manifest, ...] = ()
     mounts: tuple[Manifest, ...] = ()
+    fetches: tuple[Manifest, ...] = ()
 
 
 def checkpoint(model: Model) -> Checkpoint:
@@ -48,15 +53,34 @@ def _from_claim(model: Model, claim: ClaimSource) -> Checkpoint:
 
 
 def _from_hub(model: Model, source: ModelSource) -> Checkpoint:
-    tokenizer = model.tokenizer
-    variables = [*_named(model, model.name, tokenizer.name if tokenizer else "")]
-    variables.append({"name": "KRONOS_MODEL_REVISION", "value": model.revision})
-    variables.append({"name": "KRONOS_TOKENIZER_REVISION", "value": tokenizer.revision if tokenizer else None})
-    variables.append({"name": "HF_HOME", "value": HUB_CACHE})
-    if source.hugging_face and source.hugging_face.token_secret_name:
-        key = {"name": source.hugging_face.token_secret_name, "key": "token"}
-        variables.append({"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": key}})
-    return Checkpoint(variables=tuple(variables))
+    """Fetched before the server starts, which then needs neither the hub nor its token."""
+    tokenizer = model.tokenizer or Tokenizer(name=model.name)
+    volume = {"name": "model", "mountPath": MODEL_ROOT}
+    token = source.hugging_face.token_secret_name if source.hugging_face else None
+    return Checkpoint(
+        variables=_named(model, model.name, tokenizer.name),
+        volumes=({"name": "model", "emptyDir": {}},),
+        mounts=({**volume, "readOnly": True},),
+        fetches=(
+            _fetch("fetch-model", model.name, model.revision, token, volume),
+            _fetch("fetch-tokenizer", tokenizer.name, tokenizer.revision, token, volume),
+        ),
+    )
+
+
+def _fetch(name: str, repository: str, revision: str | None, secret: str | None, volume: Manifest) -> Manifest:
+    """The part of an init container that says what it does; the hub's client verifies what it downloads."""
+    pinned = ["--revision", revision] if revision else []
+    target = ["--local-dir", f"{MODEL_ROOT}/{repository}"]
+    token = {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": secret, "key": "token"}}}
+    return {
+        "name": name,
+        "command": ["hf", "download", repository, *CHECKPOINT_FILES, *pinned, *target],
+        "env": [{"name": "HF_HOME", "value": HUB_CACHE}, *([token] if secret else [])],
+        "volumeMounts": [volume],
+        # The client tells what went wrong in its output only.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
 
 
 def _named(model: Model, model_id: str, tokenizer_id: str) -> tuple[Manifest, ...]:

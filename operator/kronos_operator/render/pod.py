@@ -1,13 +1,14 @@
 """The pod template of a pool: where it runs, as whom, and the server container."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from kronos_operator.api import RESTARTED_AT, GpuPool, Manifest, PoolName, Server
 from kronos_operator.api.pool import GPU_RESOURCE
 from kronos_operator.api.workload import Workload
 from kronos_operator.identity import labels, selector
-from kronos_operator.render.checkpoint import checkpoint
-from kronos_operator.render.environment import environment, grace_seconds
+from kronos_operator.render.checkpoint import Checkpoint, checkpoint
+from kronos_operator.render.environment import API_KEYS_PATH, environment, grace_seconds, with_wished
+from kronos_operator.render.quantities import canonical
 from kronos_operator.render.service import PORT_NAME
 from kronos_operator.settings import Settings
 
@@ -17,6 +18,16 @@ CONTAINER = "server"
 # Loading, moving to the device and a warm-up forecast must fit.
 STARTUP_SECONDS = 300
 
+SCRATCH_MOUNT = {"name": "tmp", "mountPath": "/tmp"}
+RESTRICTED: Manifest = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+FETCH_RESOURCES: Manifest = {
+    "requests": {"cpu": "100m", "memory": "256Mi"},
+    "limits": {"cpu": "1", "memory": "1Gi"},
+}
 DEFAULT_RESOURCES: dict[PoolName, Manifest] = {
     "cpu": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"cpu": "2", "memory": "4Gi"}},
     "gpu": {"requests": {"cpu": "2", "memory": "4Gi"}, "limits": {"cpu": "4", "memory": "8Gi"}},
@@ -31,6 +42,9 @@ def pod_template(server: Server, pool: PoolName, settings: Settings) -> Manifest
     if annotations := {**(wish.pod_annotations or {}), **restarted}:
         metadata["annotations"] = annotations
     model = checkpoint(server.spec.model or settings.default_model)
+    image = wish.image or (settings.cpu_image if pool == "cpu" else settings.gpu_image)
+    shared = {"image": image, "imagePullPolicy": settings.image_pull_policy, "securityContext": RESTRICTED}
+    keys = _api_keys(server)
     return {
         "metadata": metadata,
         "spec": {
@@ -46,26 +60,50 @@ def pod_template(server: Server, pool: PoolName, settings: Settings) -> Manifest
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             **_placement(server, pool, wish),
+            **_fetching(server, pool, model, shared),
             "containers": [
                 {
                     "name": CONTAINER,
-                    "image": wish.image or (settings.cpu_image if pool == "cpu" else settings.gpu_image),
-                    "imagePullPolicy": settings.image_pull_policy,
+                    **shared,
                     "ports": [{"name": PORT_NAME, "containerPort": HTTP_PORT, "protocol": "TCP"}],
                     "env": environment(server, pool, model, settings),
                     "resources": _resources(pool, wish),
-                    "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, *model.mounts],
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
+                    "volumeMounts": [SCRATCH_MOUNT, *model.mounts, *keys.mounts],
                     **_probes(),
                 }
             ],
-            "volumes": [{"name": "tmp", "emptyDir": {}}, *model.volumes],
+            "volumes": [{"name": "tmp", "emptyDir": {}}, *model.volumes, *keys.volumes],
         },
     }
+
+
+class _Files(NamedTuple):
+    """Files that a container gets, as volumes and where they are mounted."""
+
+    volumes: list[Manifest]
+    mounts: list[Manifest]
+
+
+def _api_keys(server: Server) -> _Files:
+    secret = server.spec.server.api_keys_secret_name
+    if secret is None:
+        return _Files([], [])
+    volume = {"name": "api-keys", "secret": {"secretName": secret}}
+    return _Files([volume], [{"name": "api-keys", "mountPath": API_KEYS_PATH, "readOnly": True}])
+
+
+def _fetching(server: Server, pool: PoolName, model: Checkpoint, shared: Manifest) -> Manifest:
+    containers = [
+        {
+            **fetch,
+            **shared,
+            "env": with_wished(server, pool, fetch["env"]),
+            "resources": FETCH_RESOURCES,
+            "volumeMounts": [SCRATCH_MOUNT, *fetch["volumeMounts"]],
+        }
+        for fetch in model.fetches
+    ]
+    return {"initContainers": containers} if containers else {}
 
 
 def _probes() -> Manifest:
@@ -80,7 +118,12 @@ def _probes() -> Manifest:
 
 def _resources(pool: PoolName, wish: Workload) -> Manifest:
     """What the user says replaces the defaults as a whole: half of each may contradict the other."""
-    resources = DEFAULT_RESOURCES[pool] if wish.resources is None else wish.resources.manifest()
+    resources = DEFAULT_RESOURCES[pool]
+    if wish.resources is not None:
+        resources = {
+            part: {name: canonical(amount) for name, amount in amounts.items()}
+            for part, amounts in wish.resources.manifest().items()
+        }
     if not isinstance(wish, GpuPool):
         return resources
     device = {wish.accelerator.resource: str(wish.accelerator.count)}
