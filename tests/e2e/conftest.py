@@ -9,6 +9,8 @@ from cluster.release import RELEASE, install, prepare
 from cluster.target import Target, choose_target
 from e2e.workbench import Workbench
 
+MARK = "kronos.dev/e2e=true"
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let pytest-kind drive the cluster that fits the machine, and keep it: bringing it up is what takes long."""
@@ -30,6 +32,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     found = RELEASE in chosen.helm("list", "--short").split()
     install(chosen)
     yield chosen
+    chosen.kubectl("wait", "namespace", "-l", MARK, "--for=delete", "--timeout=120s")
     if not found:
         chosen.helm("uninstall", RELEASE, "--wait")
 
@@ -39,5 +42,6 @@ def bench(target: Target) -> Iterator[Workbench]:
     """A namespace of the test's own, deleted with all that is in it."""
     namespace = f"e2e-{uuid4().hex[:8]}"
     target.kubectl("create", "namespace", namespace)
+    target.kubectl("label", "namespace", namespace, MARK)
     yield Workbench(target, namespace)
-    target.kubectl("delete", "namespace", namespace)
+    target.kubectl("delete", "namespace", namespace, "--wait=false")

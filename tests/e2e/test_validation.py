@@ -13,10 +13,14 @@ pytestmark = pytest.mark.e2e
     ("spec", "field", "sentence"),
     [
         ({"cpu": {"replicas": -1}}, "spec.cpu.replicas", "should be greater than or equal to 0"),
-        ({"cpu": {"replicas": "two"}}, "spec.cpu.replicas", "must be of type integer"),
+        ({"cpu": {"replicas": "two"}}, "spec.cpu.replicas", "expected numeric (int or float), got string"),
         ({"cpu": {"replica": 2}}, "spec.cpu.replica", "field not declared in schema"),
-        ({}, "spec", "declare a pool"),
-        ({"cpu": {}, "routing": {"batch": "gpu"}}, "spec.routing", "gpu"),
+        ({}, "spec", "declare spec.cpu, spec.gpu or both"),
+        (
+            {"cpu": {}, "routing": {"batch": "gpu"}},
+            "routing.batch",
+            "names the pool gpu, which is not declared: add spec.gpu",
+        ),
         ({"cpu": {"env": [{"name": "KRONOS_DEVICE", "value": "cuda"}]}}, "spec.cpu.env", "KRONOS_"),
     ],
 )
