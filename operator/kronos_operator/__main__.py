@@ -17,7 +17,7 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 from kronos_operator.cluster import Cluster, Key
 from kronos_operator.connection import PASSING, Connection, always
 from kronos_operator.handlers import kopf_settings, registry
-from kronos_operator.leadership import Leadership
+from kronos_operator.leadership import Leadership, LeadershipLost
 from kronos_operator.lease import ClusterLease
 from kronos_operator.metrics import Metrics
 from kronos_operator.probes import Probes
@@ -38,7 +38,11 @@ def main() -> None:
     logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
     if settings.testing_gpu_device:
         logger.warning("TEST SWITCH: GPU pools run on device %s, not on GPUs", settings.testing_gpu_device)
-    asyncio.run(run(settings))
+    try:
+        asyncio.run(run(settings))
+    except LeadershipLost as lost:
+        logger.error("the lead is lost: %s", lost)
+        sys.exit(1)
 
 
 async def run(settings: Settings) -> None:

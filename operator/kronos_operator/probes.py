@@ -33,11 +33,6 @@ class Probes:
         """Stop listening."""
         await self._runner.cleanup()
 
-    @property
-    def port(self) -> int:
-        """The port that is listened on."""
-        return int(self._runner.addresses[0][1])
-
 
 def _answer_while(holds: Callable[[], bool]) -> Answer:
     async def answer(_: web.Request) -> web.Response:

@@ -32,9 +32,7 @@ class Settings(BaseSettings):
     resync_seconds: float = Field(300, gt=0, description="Time between two looks at every resource, in seconds.")
     namespace: str = Field("", description="The operator's own namespace, for its Lease; empty: it is the only one.")
     lease_name: str = Field("kronos-operator", min_length=1, description="Name of the Lease of its replicas.")
-    probe_port: int = Field(
-        8080, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics; 0 lets the system choose."
-    )
+    probe_port: int = Field(8080, ge=1, le=65535, description="Port of /healthz, /readyz and /metrics.")
     default_model: Model = Field(
         KRONOS_SMALL, description="Model of resources that name none, in the form of spec.model."
     )

@@ -1,0 +1,41 @@
+"""Looking at every resource now and then."""
+
+import asyncio
+from contextlib import suppress
+
+from kronos_operator.resync import Resync
+from kronos_operator.workqueue import WorkQueue
+
+
+async def nothing(_: str) -> None:
+    return None
+
+
+async def test_every_key_is_added_again_and_a_failure_is_survived() -> None:
+    queue = WorkQueue(nothing)
+    added: list[str] = []
+    queue.add = added.append  # type: ignore[method-assign]
+    answers = iter([["a"], ConnectionError("away"), ["a", "b"]])
+
+    async def keys() -> list[str]:
+        answer = next(answers, None)
+        if answer is None:
+            raise asyncio.CancelledError
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with suppress(asyncio.CancelledError):
+        await asyncio.wait_for(Resync(keys, queue, 0.001).run(), 10)
+    assert added == ["a", "a", "b"]
+
+
+async def test_a_failed_attempt_is_a_sign_of_life() -> None:
+    async def keys() -> list[str]:
+        raise ConnectionError("away")
+
+    resync = Resync(keys, WorkQueue(nothing), 1000)
+    task = asyncio.create_task(resync.run())
+    await asyncio.sleep(0.01)
+    assert resync.is_live()
+    task.cancel()
