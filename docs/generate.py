@@ -18,6 +18,7 @@ from kronos_server.settings import Settings as ServerSettings
 
 ROOT = Path(__file__).parents[1]
 VALUES = ROOT / "charts/kronos/values.yaml"
+ALERTS = ROOT / "charts/kronos/files/alerts.yaml"
 VALUES_SCHEMA = ROOT / "charts/kronos/values.schema.json"
 KEY = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z]+):( |$)")
 
@@ -123,6 +124,24 @@ The chart sets these from its [values](values.md).
 """
 
 
+def alerts_page() -> str:
+    """The alerts with their runbooks; a template in a summary is shown as the label that it stands for."""
+    rules = [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
+    parts = [f"## {rule['alert']}\n\n{_summary(rule)}\n\n{rule['annotations']['runbook']}\n" for rule in rules]
+    return f"""# Alerts
+
+Generated from `charts/kronos/files/alerts.yaml` by `python docs/generate.py`.
+`monitoring.alerts.enabled` installs them as a PrometheusRule ([configuration](configuration.md)); each
+carries its paragraph as the annotation `runbook`.
+
+{chr(10).join(parts)}"""
+
+
+def _summary(rule: dict[str, Any]) -> str:
+    told = re.sub(r"\{\{ \$(?:labels\.)?(\w+)[^}]*\}\}", r"*\1*", rule["annotations"]["summary"])
+    return f"{rule['labels']['severity'].capitalize()}, after {rule['for']}: {told}"
+
+
 # What a structural schema and JSON Schema have in common; the rest is the API server's to check.
 SHARED = {"type", "enum", "pattern", "required", "minimum", "maximum"} | {
     f"{bound}{what}" for bound in ("min", "max") for what in ("Length", "Items", "Properties")
@@ -154,6 +173,7 @@ def values_schema() -> str:
 
 
 FILES: dict[str, Callable[[], str]] = {
+    "docs/alerts.md": alerts_page,
     "docs/values.md": values_page,
     "docs/settings.md": settings_page,
     "charts/kronos/values.schema.json": values_schema,

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from chart.helm import Helm, Manifest
-from kronos_server.metrics import Metrics
+from chart.series import operator_labels, served_names
 
 # Set on every target by Prometheus, and by the PodMonitor's relabelings.
-TARGET_LABELS = {"namespace", "pod", "kronosdeployment", "pool"}
-SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
+TARGET_LABELS = {"job", "namespace", "pod", "kronosdeployment", "pool"}
+SERVER_LABELS = {"le", "route", "status", "endpoint", "event", "container"}
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +23,12 @@ def monitored(helm: Helm) -> list[Manifest]:
 def one(manifests: list[Manifest], kind: str) -> Manifest:
     (found,) = [manifest for manifest in manifests if manifest["kind"] == kind]
     return found
+
+
+def pod_monitor(manifests: list[Manifest], name: str) -> Manifest:
+    (found,) = [item for item in manifests if (item["kind"], item["metadata"]["name"]) == ("PodMonitor", name)]
+    spec: Manifest = found["spec"]
+    return spec
 
 
 def alerts(manifests: list[Manifest]) -> list[Manifest]:
@@ -40,64 +46,56 @@ def expressions(manifests: list[Manifest]) -> Iterator[str]:
         yield from (target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
 
 
-def served_names() -> set[str]:
-    """The names of the time series that a server shows."""
-    families = Metrics().registry.collect()
-    return {family.name + suffix for family in families for suffix in SUFFIXES.get(family.type, ())}
-
-
 @pytest.mark.parametrize("kind", ["PodMonitor", "PrometheusRule", "ConfigMap"])
 def test_each_part_is_off_by_default_and_carries_its_labels_when_on(
     helm: Helm, monitored: list[Manifest], kind: str
 ) -> None:
     assert not helm.render().all(kind)
-    assert one(monitored, kind)["metadata"]["labels"]["team"] == "quant"
+    found = [manifest for manifest in monitored if manifest["kind"] == kind]
+    assert found
+    assert all(manifest["metadata"]["labels"]["team"] == "quant" for manifest in found)
 
 
-def test_expressions_use_only_metrics_that_the_server_has(monitored: list[Manifest]) -> None:
+def test_expressions_use_only_metrics_that_the_programs_have(monitored: list[Manifest]) -> None:
     known = served_names() | {"up"}
     for expression in expressions(monitored):
-        used = set(re.findall(r"(?<![\w$])([a-z_]+)(?=\{|\[)", expression))
+        used = set(re.findall(r"\b(?:kronos_\w+|up)\b", expression))
         assert used, expression
         assert used <= known, expression
 
 
 def test_expressions_group_only_by_labels_that_exist(monitored: list[Manifest]) -> None:
-    known = TARGET_LABELS | {"le", "route", "status", "endpoint", "event", "container"}
+    known = TARGET_LABELS | SERVER_LABELS | operator_labels()
     for expression in expressions(monitored):
         for labels in re.findall(r"by \(([^)]*)\)", expression):
             assert {label.strip() for label in labels.split(",")} <= known, expression
 
 
 def test_the_pod_monitor_scrapes_all_pools_and_names_them(helm: Helm, monitored: list[Manifest]) -> None:
-    spec = one(monitored, "PodMonitor")["spec"]
+    spec = pod_monitor(monitored, "kronos-pools")
     assert spec["namespaceSelector"] == {"any": True}
     assert spec["selector"] == {"matchExpressions": [{"key": "kronos.dev/pool", "operator": "Exists"}]}
     (endpoint,) = spec["podMetricsEndpoints"]
     assert (endpoint["port"], endpoint["path"], endpoint["interval"]) == ("http", "/v1/metrics", "30s")
     assert {rule["targetLabel"] for rule in endpoint["relabelings"]} < TARGET_LABELS
     watched = helm.render(watchNamespaces=["forecasts"], monitoring={"podMonitor": {"enabled": True}})
-    assert watched.all("PodMonitor")[0]["spec"]["namespaceSelector"] == {"matchNames": ["forecasts"]}
+    assert pod_monitor(watched.manifests, "kronos-pools")["namespaceSelector"] == {"matchNames": ["forecasts"]}
 
 
-def test_every_alert_says_what_happened_and_what_to_do(monitored: list[Manifest]) -> None:
-    names = [rule["alert"] for rule in alerts(monitored)]
-    assert len(names) == len(set(names))
-    for rule in alerts(monitored):
-        assert rule["labels"]["severity"] in {"critical", "warning", "info"}
-        assert "{{ $labels." in rule["annotations"]["summary"]
-        assert len(rule["annotations"]["runbook"].split()) > 30, rule["alert"]
-
-
-def test_slow_is_what_the_values_say(helm: Helm) -> None:
-    release = helm.render(monitoring={"alerts": {"enabled": True, "slowSeconds": 2.5}})
-    (slow,) = [rule for rule in alerts(release.manifests) if rule["alert"] == "KronosForecastsSlow"]
-    assert slow["expr"].rstrip().endswith("> 2.5")
+def test_the_operator_is_scraped_and_its_series_keep_the_namespace_they_speak_of(
+    helm: Helm, monitored: list[Manifest]
+) -> None:
+    spec = pod_monitor(monitored, "kronos-operator")
+    pod = helm.render().operator_pod
+    assert spec["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    (endpoint,) = spec["podMetricsEndpoints"]
+    assert endpoint["port"] in {port["name"] for port in pod["spec"]["containers"][0]["ports"]}
+    assert (endpoint["path"], endpoint["honorLabels"]) == ("/metrics", True)
 
 
 def test_dashboards_have_distinct_ids_and_panels_that_do_not_overlap(monitored: list[Manifest]) -> None:
     boards = dashboards(monitored)
-    assert set(boards) == {"forecasts.json", "pools.json"}
+    assert set(boards) == {"forecasts.json", "operator.json", "pools.json"}
     assert len({board["uid"] for board in boards.values()}) == len(boards)
     for board in boards.values():
         places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in board["panels"]]

@@ -33,7 +33,10 @@ _PROGRAMS = {
     "pause": ("kubernetes", "./pause"),
     "helm": ("kubernetes", "helm.sh/helm/v4/cmd/helm"),
     "contour": ("contour", "github.com/projectcontour/contour/cmd/contour"),
+    "promtool": ("prometheus", "github.com/prometheus/prometheus/cmd/promtool"),
 }
+# What a module's programs leave out: it would only take longer to compile.
+_TAGS = {"containerd": "no_btrfs,no_devmapper,no_zfs", "prometheus": "remove_all_sd"}
 NODE_PROGRAMS = [name for name, (module, _) in _PROGRAMS.items() if module == "containerd"] + [
     "etcd",
     "kube-apiserver",
@@ -113,10 +116,9 @@ def _build(name: str, module: str, package: str, target: Path) -> None:
         raise StepFailed("Go is not installed, and the local cluster is built from source: install Go 1.26 or later")
     log = cache() / "logs" / f"build-{name}.log"
     part = target.with_suffix(".part")
-    tags = "no_btrfs,no_devmapper,no_zfs" if module == "containerd" else ""
     target.parent.mkdir(parents=True, exist_ok=True)
     with step(f"build {name}", log):
-        flags = ["-trimpath", "-tags", tags, "-ldflags", f"-s -w {_VERSION_FLAGS}", "-o", str(part)]
+        flags = ["-trimpath", "-tags", _TAGS.get(module, ""), "-ldflags", f"-s -w {_VERSION_FLAGS}", "-o", str(part)]
         run("go", "build", *flags, package, log=log, cwd=GO_MODULES / module, env={"CGO_ENABLED": "0"})
     os.replace(part, target)
 
