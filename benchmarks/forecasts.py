@@ -42,7 +42,7 @@ class Times:
         return median(self.steps)
 
 
-def timed(engine: Engine, jobs: list[Job], repeats: int = 3) -> Times:
+def timed(engine: Engine, jobs: list[Job], repeats: int = 5) -> Times:
     """The fastest of several runs of all jobs together, and the parts of one more."""
     _run(engine, [random_job(len(job.rows), 2, job.paths) for job in jobs])
     reset_peak(engine.device)

@@ -9,6 +9,7 @@ from torch import Tensor
 from model import Kronos, KronosTokenizer
 
 TEMPERATURE, TOP_P = 1.0, 0.9
+REPEATS = 3  # of each step, the fastest counts: as it does for ours
 
 
 @torch.inference_mode()
@@ -29,9 +30,8 @@ def uncached_seconds(
     for step, weight in spread(horizon, steps_timed):
         end = rows + step
         span = slice(max(0, end - window), end)
-        start = perf_counter()
-        _step(kronos, tokens[0, :, span], tokens[1, :, span], stamps[span].expand(paths, -1, -1))
-        seconds += weight * (perf_counter() - start)
+        arguments = kronos, tokens[0, :, span], tokens[1, :, span], stamps[span].expand(paths, -1, -1)
+        seconds += weight * min(_step(*arguments) for _ in range(REPEATS))
     start = perf_counter()
     tokenizer.decode(list(tokens[:, :, -window:]), half=True)
     return seconds + perf_counter() - start
@@ -46,11 +46,13 @@ def spread(total: int, timed: int) -> Iterator[tuple[int, float]]:
         yield int((number + 0.5) * total / timed), total / timed
 
 
-def _step(kronos: Kronos, s1: Tensor, s2: Tensor, stamps: Tensor) -> None:
-    """Logits of every position through both heads; only those of the last are drawn from."""
+def _step(kronos: Kronos, s1: Tensor, s2: Tensor, stamps: Tensor) -> float:
+    """Seconds of one step: every position through both heads, though only the last is drawn from."""
+    start = perf_counter()
     logits, context = kronos.decode_s1(s1, s2, stamps)
     chosen = _draw(logits[:, -1])
-    _draw(kronos.decode_s2(context, chosen)[:, -1])
+    _draw(kronos.decode_s2(context, chosen)[:, -1]).sum().item()  # waits for the device
+    return perf_counter() - start
 
 
 def _draw(logits: Tensor) -> Tensor:

@@ -119,6 +119,16 @@ def test_temperature_0_is_greedy(predictor: KronosPredictor) -> None:
     np.testing.assert_allclose(cold, predictor.predict(klines(), PAST, FUTURE, HORIZON, top_k=1), rtol=1e-6)
 
 
+def test_int8_forecasts_are_near_and_repeat_to_the_bit(kronos: Kronos, tokenizer: KronosTokenizer) -> None:
+    exact = KronosPredictor(kronos, tokenizer, device="cpu")
+    rounded = KronosPredictor(kronos, tokenizer, device="cpu", weights="int8")
+    wanted = exact.predict(klines(), PAST, FUTURE[:1], 1, sample_count=256, seed=1)
+    first, again = (rounded.predict(klines(), PAST, FUTURE[:1], 1, sample_count=256, seed=1) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, wanted)
+    assert ((first - wanted).abs() < 0.1 * klines().std(ddof=0)).all(axis=None)
+
+
 def test_fit_equals_a_forecast_of_the_rows_it_keeps_and_says_so(predictor: KronosPredictor) -> None:
     df, past = klines(70), times(70)
     found = predictor.predict(df, past, FUTURE, HORIZON, seed=1, context_policy="fit")
