@@ -7,9 +7,7 @@ import pytest
 
 from cluster.release import RELEASE, install, prepare
 from cluster.target import Target, choose_target
-from e2e.workbench import Workbench
-
-MARK = "kronos.dev/e2e=true"
+from e2e.workbench import MARK, Workbench
 
 
 def pytest_configure(config: pytest.Config) -> None:

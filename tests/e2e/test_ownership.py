@@ -58,6 +58,7 @@ def test_fields_and_annotations_of_others_are_left_alone(bench: Workbench) -> No
 
 @pytest.mark.usefixtures("owned")
 def test_an_idle_operator_writes_nothing(bench: Workbench) -> None:
+    wait_until("other tests' namespaces being gone", bench.is_alone, 120)
     wait_until("the first quiet second", lambda: _versions(bench) == _versions(bench, after=1), 30)
     before, began = _versions(bench), time.time()
     time.sleep(QUIET_SECONDS)  # the claim is about a length of time

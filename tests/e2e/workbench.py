@@ -11,6 +11,8 @@ from typing import Any
 from cluster.target import Target
 
 NAME = "k"
+# Namespaces of tests carry it.
+MARK = "kronos.dev/e2e=true"
 # Every owned object carries it.
 OWNED = f"kronos.dev/deployment={NAME}"
 # Nodes that do not exist: pods of such a pool stay Pending and cost nothing.
@@ -69,6 +71,10 @@ class Workbench:
         if check and done.returncode:
             raise AssertionError(done.stderr)
         return done.stderr if done.returncode else ""
+
+    def is_alone(self) -> bool:
+        """Whether no other test's namespace is left."""
+        return len(self.target.read("namespaces", "-l", MARK)["items"]) == 1
 
     def replicas(self, pool: str) -> int | None:
         """What the pool's Deployment asks for; None before there is one."""
