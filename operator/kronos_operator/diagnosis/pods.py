@@ -24,9 +24,10 @@ def secret_missing(facts: Facts) -> Cause | None:
 def image_pull(facts: Facts) -> Cause | None:
     """The kubelet cannot pull the server's image, or the image that holds the weights."""
     for container, message in facts.waiting(*PULL_REASONS):
-        image = container.status["image"]
-        cure = "correct the image or imagePullSecrets"
-        return Cause("ImagePull", f"pod {container.pod} cannot pull {image}: {message}. Cure: {cure}")
+        # The container's own image may be fine: it waits for an image volume in the same words.
+        what = message or container.status["image"]
+        cure = "correct the image, model.source.image or imagePullSecrets"
+        return Cause("ImagePull", f"pod {container.pod} cannot pull an image: {what}. Cure: {cure}")
     return None
 
 

@@ -76,7 +76,12 @@ def _fetch(name: str, repository: str, revision: str | None, secret: str | None,
     return {
         "name": name,
         "command": ["hf", "download", repository, *CHECKPOINT_FILES, *pinned, *target],
-        "env": [{"name": "HF_HOME", "value": HUB_CACHE}, *([token] if secret else [])],
+        # Its last words become the condition's message: without colours.
+        "env": [
+            {"name": "HF_HOME", "value": HUB_CACHE},
+            {"name": "NO_COLOR", "value": "1"},
+            *([token] if secret else []),
+        ],
         "volumeMounts": [volume],
         # The client tells what went wrong in its output only.
         "terminationMessagePolicy": "FallbackToLogsOnError",
