@@ -24,13 +24,13 @@ class Cache:
     prefix_length: int = 0
     path_length: int = 0
     prefix: Tensor = field(init=False)  # (layers, 2, heads, rows, head size)
-    own: Tensor | None = field(init=False, default=None)  # (layers, 2, paths, heads, rows, head size)
+    own: Tensor | None = field(init=False, default=None)  # (layers, 2, heads, paths, rows, head size)
 
     def __post_init__(self) -> None:
         rows = self.prefix_rows + (self.path_rows if self.paths == 1 else 0)
         self.prefix = torch.empty(self.layers, 2, self.heads, rows, self.head_size, device=self.device)
         if self.paths > 1 and self.path_rows:
-            shape = (self.layers, 2, self.paths, self.heads, self.path_rows, self.head_size)
+            shape = (self.layers, 2, self.heads, self.paths, self.path_rows, self.head_size)
             self.own = torch.empty(shape, device=self.device)
 
     def write_prefix(self, layer: int, kv: Tensor) -> tuple[Tensor, Tensor]:
@@ -44,7 +44,7 @@ class Cache:
         if self.own is None:
             self.prefix[layer, :, :, self.prefix_length].copy_(kv[0])
         else:
-            self.own[layer, :, :, :, self.path_length].copy_(kv.transpose(0, 1))
+            self.own[layer, :, :, :, self.path_length].copy_(kv.permute(1, 2, 0, 3))
 
     def advance(self) -> None:
         """Count the row that was appended to every layer."""
@@ -63,7 +63,7 @@ class Cache:
         return self.attend(layer, q[:, None], own[0], own[1], None)[:, 0]
 
     def attend(self, layer: int, q: Tensor, own_k: Tensor, own_v: Tensor, mask: Tensor | None) -> Tensor:
-        """Attention of q (P, n, heads, head size) over the prefix and each path's own rows (P, heads, t, head size).
+        """Attention of q (P, n, heads, head size) over the prefix and each path's own rows (heads, P, t, head size).
 
         mask: (n, t), True where a query must not look. The prefix is read once for all paths. Returns the shape of q.
         """
@@ -71,11 +71,11 @@ class Cache:
         prefix_k, prefix_v = self.prefix[layer, :, :, : self.prefix_length]
         q = q.permute(2, 0, 1, 3) * size**-0.5  # (heads, P, n, size)
         shared = q.flatten(1, 2) @ prefix_k.transpose(1, 2)  # (heads, P * n, prefix)
-        own = q @ own_k.permute(1, 0, 3, 2)  # (heads, P, n, t)
+        own = q @ own_k.transpose(2, 3)  # (heads, P, n, t)
         if mask is not None:
             own = own.masked_fill(mask, -torch.inf)
         weights = torch.cat((shared, own.flatten(1, 2)), dim=-1).softmax(-1)
         shared_w, own_w = torch.split(weights, [self.prefix_length, own_k.shape[2]], dim=-1)
         out: Tensor = (shared_w @ prefix_v).view(heads, paths, n, size)
-        out += own_w.reshape(heads, paths, n, -1) @ own_v.transpose(0, 1)
+        out += own_w.reshape(heads, paths, n, -1) @ own_v
         return out.permute(1, 2, 0, 3)

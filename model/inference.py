@@ -100,11 +100,11 @@ class LanguageModel:
     def branch(self, x: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """Read rows x (P, n, dim) that follow the memory's prefix in each path, keeping nothing.
 
-        Returns the last context row of each path (P, dim) and the keys and values of all: (2, P, heads, n, head size).
+        Returns the last context row of each path (P, dim) and the keys and values of all: (2, heads, P, n, head size).
         """
         context = rms_norm(self.stack.behind_prefix(x, memory.blocks), self.norm)
         kv = self._context_kv(context.flatten(0, 1))
-        return context[:, -1], kv.view(*x.shape[:2], *kv.shape[1:]).permute(2, 0, 3, 1, 4)
+        return context[:, -1], kv.view(*x.shape[:2], *kv.shape[1:]).permute(2, 3, 0, 1, 4)
 
     def coarse_logits(self, context: Tensor) -> Tensor:
         """Logits (R, vocabulary) of context rows (R, dim)."""

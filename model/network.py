@@ -59,7 +59,9 @@ class Stack:
 
         def attend(layer: int, qkv: Tensor) -> Tensor:
             q, k, v = qkv.view(paths, n, 3, *qkv.shape[2:]).unbind(2)
-            return cache.attend(layer, q, k.transpose(1, 2), v.transpose(1, 2), future).reshape(paths * n, *q.shape[2:])
+            return cache.attend(layer, q, k.permute(2, 0, 1, 3), v.permute(2, 0, 1, 3), future).reshape(
+                paths * n, *q.shape[2:]
+            )
 
         factors = self.rotation.span(first, n).repeat(paths, 1, 1, 1)
         return self._run(x.flatten(0, 1), factors, attend).view(paths, n, dim)
