@@ -1,32 +1,20 @@
 """The alerts: what they watch, what they tell, and when, by Prometheus' own rule tester on recorded series."""
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
-from chart.helm import ROOT, Helm, Manifest
+from chart.helm import Helm, Manifest
 from chart.series import first_status
+from cluster.binaries import program
 
 CASES = Path(__file__).parent / "alert_cases.yaml"
 # Sums of the other conditions, which are alerted on one by one.
 SUMS = {"Ready", "Reconciling"}
-
-
-@pytest.fixture(scope="module")
-def promtool() -> str:
-    """promtool of KRONOS_PROMTOOL, else the one that the local cluster keeps."""
-    if given := os.environ.get("KRONOS_PROMTOOL"):
-        return given
-    command = [sys.executable, "-m", "cluster", "which", "promtool"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
-    return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def rules(helm: Helm, **alerts: Any) -> Manifest:
@@ -40,14 +28,15 @@ def alerts(spec: Manifest) -> list[Manifest]:
     return [rule for group in spec["groups"] for rule in group["rules"]]
 
 
-def test_they_fire_when_they_should_and_only_then(helm: Helm, promtool: str, tmp_path: Path) -> None:
+def test_they_fire_when_they_should_and_only_then(helm: Helm, tmp_path: Path) -> None:
     spec = rules(helm)
     for rule in alerts(spec):
         # The cases repeat the summaries, whose templates are worth a test; the runbooks are plain text.
         del rule["annotations"]["runbook"]
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(spec))
     shutil.copy(CASES, tmp_path / "cases.yaml")
-    done = subprocess.run([promtool, "test", "rules", str(tmp_path / "cases.yaml")], capture_output=True, text=True)
+    command = [str(program("promtool")), "test", "rules", str(tmp_path / "cases.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -34,6 +34,7 @@ _PROGRAMS = {
     "helm": ("kubernetes", "helm.sh/helm/v4/cmd/helm"),
     "contour": ("contour", "github.com/projectcontour/contour/cmd/contour"),
     "promtool": ("prometheus", "github.com/prometheus/prometheus/cmd/promtool"),
+    "kubeconform": ("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"),
 }
 # What a module's programs leave out: it would only take longer to compile.
 _TAGS = {"containerd": "no_btrfs,no_devmapper,no_zfs", "prometheus": "remove_all_sd"}

@@ -1,0 +1,73 @@
+"""What the chart and the operator write is what the API servers' schemas allow, to the last field."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from chart.helm import ROOT, Helm
+from chart.schemas import write_schemas
+from cluster.binaries import program
+
+WRITTEN = sorted([*(ROOT / "examples").glob("*.yaml"), *(ROOT / "tests/operator/golden").glob("*.yaml")])
+EVERYTHING: dict[str, Any] = {
+    "commonLabels": {"team": "quant"},
+    "imagePullSecrets": [{"name": "registry"}],
+    "operator": {
+        "replicas": 2,
+        "priorityClassName": "system-cluster-critical",
+        "nodeSelector": {"pool": "system"},
+        "tolerations": [{"key": "system", "operator": "Exists", "effect": "NoSchedule"}],
+        "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
+    },
+    "networkPolicies": {"enabled": True, "clients": [{"namespaceSelector": {"matchLabels": {"team": "quant"}}}]},
+    "monitoring": {name: {"enabled": True} for name in ("podMonitor", "alerts", "dashboards")},
+    "kronosDeployment": {"spec": {"gpu": {"replicas": 1}}},
+}
+
+
+@pytest.fixture(scope="module")
+def schemas(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_schemas(tmp_path_factory.mktemp("schemas"))
+
+
+def check(schemas: str, text: str) -> subprocess.CompletedProcess[str]:
+    command = [str(program("kubeconform")), "-strict", "-summary", "-schema-location", schemas]
+    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("watched", [[], ["forecasts", "desk"]])
+@pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["default", "everything"])
+def test_the_charts_manifests_are_valid(helm: Helm, schemas: str, values: dict[str, Any], watched: list[str]) -> None:
+    done = check(schemas, helm.render(watchNamespaces=watched, **values).text)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_examples_and_what_the_operator_makes_of_them_are_valid(schemas: str, path: Path) -> None:
+    done = check(schemas, path.read_text())
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("Deployment", "spec.template.spec.containres"),
+        ("PodMonitor", "spec.selektor"),
+        ("PrometheusRule", "spec.groups.0.rules.0.annotation"),
+        ("KronosDeployment", "spec.cpu.replcias"),
+        ("NetworkPolicy", "spec.egress.0.port"),
+    ],
+)
+def test_a_field_that_no_schema_knows_would_be_found(helm: Helm, schemas: str, kind: str, path: str) -> None:
+    manifest = next(manifest for manifest in helm.render(**EVERYTHING) if manifest["kind"] == kind)
+    *parents, last = path.split(".")
+    part: Any = manifest
+    for key in parents:
+        part = part[int(key) if isinstance(part, list) else key]
+    part[last] = {}
+    done = check(schemas, yaml.safe_dump(manifest))
+    assert done.returncode != 0
+    assert last in done.stdout
