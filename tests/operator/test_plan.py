@@ -202,6 +202,15 @@ def test_a_removed_pool_stays_until_its_routes_have_moved(make_server: MakeServe
     assert removed(make_server, status(moved=LONG_AGO), batch="cpu").plan().retained == frozenset()
 
 
+def test_a_paused_resource_shows_the_routes_as_they_are(make_server: MakeServer) -> None:
+    state = status()
+    state["pools"][1] = {"name": "gpu", "unavailableSince": LONG_AGO}
+    for paused, pool in ((False, "cpu"), (True, "gpu")):
+        world = World(make_server({**BOTH, "paused": paused}, state))
+        world.ready["gpu"] = 0
+        assert world.plan().routes["batch"].pool == pool
+
+
 def test_a_template_that_became_ready_is_kept(make_server: MakeServer) -> None:
     world = World(make_server(BOTH, status()))
     (kept,) = world.plan().pools["cpu"].kept

@@ -12,7 +12,7 @@ from kronos_operator.plan.clocks import Availability, availability, moment, rema
 from kronos_operator.plan.replicas import Replicas, replicas
 from kronos_operator.plan.revisions import Revision, kept_revisions, revision, stored_revisions
 from kronos_operator.plan.rollout import Rollout, RolloutFacts, Stage, present, target
-from kronos_operator.plan.routing import OTHER, Candidate, Choice, choose, home
+from kronos_operator.plan.routing import OTHER, Candidate, Candidates, Choice, choose, home
 from kronos_operator.progress import counts, is_rolling, is_settled
 
 
@@ -86,16 +86,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         candidates = {pool: self._candidate(pool) for pool in POOLS}
-        choices = {
-            route: choose(
-                self.seen.selected_pool(self.server, route),
-                self.server.spec.preferred(route),
-                candidates,
-                self.rule,
-                self.now,
-            )
-            for route in ROUTES
-        }
+        choices = {route: self._choice(route, candidates) for route in ROUTES}
         routes = {route: self._route(route, choice) for route, choice in choices.items()}
         waits = {pool: self._wait(pool, routes) for pool in POOLS}
         seconds = [choice.look_again for choice in choices.values()]
@@ -108,6 +99,12 @@ class _Planner:
             retained=frozenset(pool for pool in POOLS if waits[pool] and self._is_removed(pool)),
             look_again=min((each for each in seconds if each is not None), default=None),
         )
+
+    def _choice(self, route: RouteName, candidates: Candidates) -> Choice:
+        current = self.seen.selected_pool(self.server, route)
+        if self.server.spec.paused and current is not None:
+            return Choice(current)
+        return choose(current, self.server.spec.preferred(route), candidates, self.rule, self.now)
 
     def _availability(self, pool: PoolName) -> Availability:
         ready = len(self.seen.ready_pods(pool_object_name(self.server, pool)))
