@@ -15,7 +15,7 @@ import httpx
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "model" / "golden"
-START_SECONDS = 90
+START_SECONDS = 180
 STOP_SECONDS = 30
 LISTENING = re.compile(r"Uvicorn running on (http://[\d.:]+)")
 

@@ -16,11 +16,13 @@ logger = logging.getLogger("kronos_server")
 def main() -> None:
     """Runs until SIGTERM. Exits 0 after a drain, 1 with a reason otherwise."""
     from kronos_server import logs, settings
+    from kronos_server.lifecycle import leave_message
 
     logs.configure("INFO")
     try:
         ours, warnings = settings.read()
     except StartFailed as error:
+        leave_message(settings.TERMINATION_LOG, str(error))
         sys.exit(f"kronos-server: {error}")
     logs.configure(ours.log_level)
     for warning in warnings:

@@ -124,7 +124,10 @@ def _stamps(times: Times) -> NDArray[np.int64]:
 def _memory_errors() -> Iterator[None]:
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        # CUDA has a type of its own for this, the processor's allocator only a message.
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            raise
         torch.cuda.empty_cache()
         raise OutOfMemory(str(error)) from error
 

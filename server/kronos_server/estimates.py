@@ -80,8 +80,6 @@ class Load:
     @property
     def wait(self) -> float:
         """Seconds until a job that comes now is begun."""
-        if self.computing + self.waiting < self.most * self.engines:
-            return 0.0
         return self.waiting_seconds / (self.pace * self.engines)
 
     def finish(self, costs: Sequence[float]) -> float:

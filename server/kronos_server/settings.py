@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 from kronos_server.errors import StartFailed
 
 PREFIX = "KRONOS_"
+TERMINATION_LOG = Path("/dev/termination-log")
 # What Kubernetes puts into every pod of a namespace that holds a Service named `kronos` or `kronos-...`.
 SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)")
 SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
@@ -94,7 +95,7 @@ class Settings(BaseSettings):
     trusted_proxies: Names = Field((), description="CIDRs whose X-Forwarded-For is believed, comma separated.")
     rate_limit_enabled: bool = Field(False, description="Limit requests by client.")
     rate_limit_per_minute: int = Field(100, ge=1, description="Requests a minute and client.")
-    termination_log: Path = Field(Path("/dev/termination-log"), description="Where the reason of an end is left.")
+    termination_log: Path = Field(TERMINATION_LOG, description="Where the reason of an end is left.")
 
     @classmethod
     def settings_customise_sources(

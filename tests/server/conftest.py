@@ -11,8 +11,8 @@ from running_server import RunningServer, candle
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """The one server that most tests ask: a tiny checkpoint on the processor."""
-    running = RunningServer(tmp_path_factory.mktemp("server"))
+    """The one server that most tests ask: a tiny checkpoint with the window of its golden forecasts."""
+    running = RunningServer(tmp_path_factory.mktemp("server"), max_context="64")
     try:
         yield running.wait_ready()
     finally:

@@ -75,11 +75,11 @@ def test_outputs_that_cannot_be_are_refused(server: RunningServer, body: Make, o
     assert reply.json()["errors"][0]["loc"] == ["body", "outputs", *place]
 
 
-@pytest.mark.parametrize(("policy", "used", "slid"), [("exact", "512", "3"), (None, "512", "3"), ("fit", "508", "0")])
+@pytest.mark.parametrize(("policy", "used", "slid"), [("exact", "64", "3"), (None, "64", "3"), ("fit", "60", "0")])
 def test_the_context_policy_is_kept_and_accounted_for(
     server: RunningServer, body: Make, policy: str | None, used: str, slid: str
 ) -> None:
-    reply = server.client.post("/v1/predict/single", json=body(rows=600, ahead=4, context_policy=policy))
+    reply = server.client.post("/v1/predict/single", json=body(rows=80, ahead=4, context_policy=policy))
     assert reply.headers["x-kronos-context-used"] == used
     assert reply.headers["x-kronos-slid-steps"] == slid
 

@@ -21,6 +21,17 @@ def gpu_server(tmp_path_factory: pytest.TempPathFactory, server: RunningServer) 
         running.close()
 
 
+@pytest.fixture(scope="module")
+def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server whose device is missing and whose peer is down."""
+    settings = {"device": "mps", "device_fallback": "cpu", "peer_gpu_url": "http://127.0.0.1:9"}
+    running = RunningServer(tmp_path_factory.mktemp("lonely"), **settings)
+    try:
+        yield running.wait_ready()
+    finally:
+        running.close()
+
+
 def test_the_pool_is_what_is_named_and_the_device_is_what_computes(gpu_server: RunningServer, body: Make) -> None:
     reply = gpu_server.client.post("/v1/devices/gpu/predict/single", json=body())
     assert reply.status_code == 200
@@ -67,8 +78,13 @@ def test_a_forwarded_request_is_not_forwarded_again(gpu_server: RunningServer, b
     assert reply.headers["x-kronos-pool"] == "gpu"
 
 
-def test_a_peer_that_is_down_is_a_503_and_never_another_pool(launch: Callable[..., RunningServer], body: Make) -> None:
-    lonely = launch(peer_gpu_url="http://127.0.0.1:9").wait_ready()
+def test_a_device_that_is_missing_is_replaced_with_a_warning_if_that_is_wanted(lonely: RunningServer) -> None:
+    reply = lonely.client.get("/v1/readyz").json()
+    assert reply["device"] == "cpu"
+    assert "names mps" in reply["device_warning"]
+
+
+def test_a_peer_that_is_down_is_a_503_and_never_another_pool(lonely: RunningServer, body: Make) -> None:
     reply = lonely.client.post("/v1/devices/gpu/predict/single", json=body())
     assert reply.status_code == 503
     assert "retry-after" in reply.headers

@@ -1,9 +1,17 @@
-"""The gate of a real server."""
+"""The gate: of a real server, and by itself."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from kronos_server.access import Whitelist
+from kronos_server.app import create_service
+from kronos_server.devices import Devices
+from kronos_server.errors import Forbidden, RateLimited, Unauthorized
+from kronos_server.gate import Gate
+from kronos_server.settings import Settings
 from running_server import RunningServer
 
 Make = Callable[..., dict[str, Any]]
@@ -40,26 +48,56 @@ def test_keys_and_rate_limit_guard_all_but_probes(
     assert "first" not in server.log
 
 
-def test_the_whitelist_guards_all_but_probes_and_believes_no_header(
-    launch: Callable[..., RunningServer], body: Make
-) -> None:
-    server = launch(security_enabled="true", container_whitelist="10.0.0.0/8").wait_ready()
-    headers = {"x-forwarded-for": "10.0.0.1", "forwarded": "for=10.0.0.1"}
-    reply = server.client.post("/v1/predict/single", json=body(), headers=headers)
-    assert reply.status_code == 403
-    assert statuses(server) == [200] * 5
+def gate(**settings: Any) -> Gate:
+    """A gate before an application that lets everything happen."""
+
+    async def everything(*_: object) -> None:
+        pass
+
+    parts = Settings(_env_file=None, **settings)
+    service = create_service(parts, Devices(("cpu",)), on_lost=print)
+    return Gate(everything, service, Whitelist(parts.container_whitelist))
 
 
-def test_a_trusted_proxy_names_the_client_and_a_stranger_does_not(
-    launch: Callable[..., RunningServer], body: Make
-) -> None:
-    settings = {"rate_limit_enabled": "true", "rate_limit_per_minute": "1", "trusted_proxies": "127.0.0.0/8"}
-    server = launch(**settings).wait_ready()
+async def pass_through(guard: Gate, path: str, peer: str, *headers: tuple[bytes, bytes]) -> None:
+    scope = {"type": "http", "path": path, "client": (peer, 1234), "headers": list(headers)}
+    await guard(scope, None, None)  # type: ignore[arg-type]
 
-    def ask(forwarded_for: str) -> int:
-        headers = {"x-forwarded-for": forwarded_for}
-        return server.client.post("/v1/predict/single", json=body(), headers=headers).status_code
 
-    assert ask("192.0.2.1") == 200
-    assert ask("192.0.2.2") == 200
-    assert ask("198.51.100.9, 192.0.2.1") == 429
+async def test_the_whitelist_guards_all_but_probes_and_believes_no_header() -> None:
+    guard = gate(security_enabled=True, container_whitelist=["10.0.0.0/8"])
+    await pass_through(guard, "/v1/predict/single", "10.1.2.3")
+    with pytest.raises(Forbidden):
+        await pass_through(guard, "/v1/predict/single", "192.0.2.1", (b"x-forwarded-for", b"10.0.0.1"))
+    for probe in PROBES:
+        await pass_through(guard, probe, "192.0.2.1")
+
+
+async def test_a_whitelist_that_is_not_enabled_guards_nothing() -> None:
+    await pass_through(gate(container_whitelist=["10.0.0.0/8"]), "/docs", "192.0.2.1")
+
+
+async def test_a_trusted_proxy_names_the_client_and_a_stranger_does_not() -> None:
+    guard = gate(rate_limit_enabled=True, rate_limit_per_minute=1, trusted_proxies=["10.0.0.0/8"])
+
+    async def ask(peer: str, forwarded_for: str) -> None:
+        await pass_through(guard, "/docs", peer, (b"x-forwarded-for", forwarded_for.encode()))
+
+    await ask("10.0.0.1", "192.0.2.1")
+    await ask("10.0.0.1", "192.0.2.2")
+    with pytest.raises(RateLimited):
+        await ask("10.0.0.1", "198.51.100.9, 192.0.2.1")
+    await ask("203.0.113.5", "192.0.2.77")
+    with pytest.raises(RateLimited):
+        await ask("203.0.113.5", "192.0.2.78")
+
+
+@pytest.mark.parametrize(
+    ("header", "value"), [(b"authorization", b"Bearer one"), (b"authorization", b"bearer  one"), (b"x-api-key", b"one")]
+)
+async def test_a_key_may_come_in_either_header(tmp_path: Path, header: bytes, value: bytes) -> None:
+    (tmp_path / "keys").write_text("one")
+    guard = gate(api_keys_path=tmp_path / "keys")
+    await pass_through(guard, "/docs", "192.0.2.1", (header, value))
+    with pytest.raises(Unauthorized):
+        await pass_through(guard, "/docs", "192.0.2.1", (header, value + b"x"))

@@ -39,12 +39,6 @@ def test_a_named_device_that_is_missing_ends_the_start_with_one_line(launch: Lau
     assert "Traceback" not in failed.log
 
 
-def test_the_fallback_serves_with_a_warning(launch: Launch) -> None:
-    reply = launch(device="mps", device_fallback="cpu").wait_ready().client.get("/v1/readyz").json()
-    assert reply["device"] == "cpu"
-    assert "names mps" in reply["device_warning"]
-
-
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -93,6 +87,15 @@ def test_sigterm_loses_no_accepted_request(launch: Launch, body: Make) -> None:
     server.wait_for(lambda: "kronos_concurrent_requests 4.0" in server.client.get("/v1/metrics").text)
     server.terminate()
     assert [reply.status_code for reply in crowd.replies()] == [200] * 4
+    assert server.exit_code() == 0
+
+
+def test_what_cannot_be_finished_in_the_grace_period_is_told_so(launch: Launch, body: Make) -> None:
+    server = launch(grace_seconds="6").wait_ready()
+    crowd = server.post_together(2, body(rows=512, ahead=64, overrides={"sample_count": 64}))
+    server.wait_for(lambda: "kronos_concurrent_requests 2.0" in server.client.get("/v1/metrics").text)
+    server.terminate()
+    assert [(reply.status_code, "retry-after" in reply.headers) for reply in crowd.replies()] == [(503, True)] * 2
     assert server.exit_code() == 0
 
 
