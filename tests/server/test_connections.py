@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -14,9 +15,16 @@ import pytest
 from running_server import RunningServer
 
 Make = Callable[..., dict[str, Any]]
-SLOW = 300
+SLOW = 2000
 PATIENCE = 30
 HEAD = b"POST /v1/predict/single HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n"
+
+
+@pytest.fixture
+def many_files() -> None:
+    """Lifts the limit of open files of the test itself."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @pytest.fixture
@@ -46,6 +54,7 @@ async def drip(server: RunningServer, head: bytes) -> bytes:
         return b""
 
 
+@pytest.mark.usefixtures("many_files")
 async def test_slow_clients_are_closed_while_others_are_served(server: RunningServer, body: Make) -> None:
     heads = [b"", b"GET / HTTP/1.1\r\nx-", HEAD + b"\r\n{"]
     dripping = [asyncio.create_task(drip(server, heads[number % 3])) for number in range(SLOW)]
@@ -82,7 +91,7 @@ def test_an_idle_connection_outlives_the_slow_client_limit(server: RunningServer
 
 
 def test_a_client_that_leaves_frees_its_place(server: RunningServer, raw: socket.socket, body: Make) -> None:
-    content = json.dumps(body(rows=512, ahead=512, overrides={"sample_count": 256})).encode()
+    content = json.dumps(body(rows=512, ahead=64, overrides={"sample_count": 256})).encode()
     raw.sendall(HEAD.replace(b"1000", str(len(content)).encode()) + b"\r\n" + content)
     server.wait_for(lambda: "kronos_concurrent_requests 1.0" in server.client.get("/v1/metrics").text)
     server.wait_for(lambda: "kronos_cache_tokens 0.0" not in server.client.get("/v1/metrics").text)
