@@ -1,7 +1,7 @@
 """The triggers: every event on a resource or on something it owns puts the resource's key into the queue."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -39,6 +39,21 @@ def registry(queue: WorkQueue[Key], login: Login = kopf.login_via_client) -> kop
     return handlers
 
 
+class NoDiffs(kopf.DiffBaseStorage):
+    """Remembers nothing of an object: nobody asks what changed, and copying every event's object costs."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """The part of an object that is compared: nothing."""
+        return cast(kopf.BodyEssence, {})
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        """What was remembered: nothing."""
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Remember nothing."""
+
+
 def kopf_settings(namespaces: tuple[str, ...]) -> kopf.OperatorSettings:
     """kopf as a plain event source: no traces on any object, nothing posted, owned kinds filtered by the server."""
     settings = kopf.OperatorSettings()
@@ -49,7 +64,7 @@ def kopf_settings(namespaces: tuple[str, ...]) -> kopf.OperatorSettings:
     # Never written, since no handler needs them; a name of our own all the same.
     settings.persistence.finalizer = f"{GROUP}/{FIELD_MANAGER}"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
-    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
+    settings.persistence.diffbase_storage = NoDiffs()
     for kind in OBSERVED:
         settings.watching.label_selectors[kind.group, kind.version, kind.plural] = DEPLOYMENT_LABEL
     return settings

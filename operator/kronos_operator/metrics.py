@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_late
 from kronos_operator.api import Server, Status
 
 TRUTHS = {"True": 1, "False": 0, "Unknown": -1}
+Labels = tuple[str, ...]
 RESOURCE = ("namespace", "name")
 
 
@@ -26,6 +27,7 @@ class Metrics:
             [*RESOURCE, "type"],
             registry=self._registry,
         )
+        self._told: dict[tuple[str, str], set[tuple[Gauge, *Labels]]] = {}
         self._pools = Gauge(
             "kronos_deployment_pool_pods", "Pods of a pool.", [*RESOURCE, "pool", "pods"], registry=self._registry
         )
@@ -53,18 +55,25 @@ class Metrics:
 
     def show(self, server: Server, status: Status) -> None:
         """Tell the conditions and counts of a resource, and nothing older of it."""
-        self.forget(server.namespace, server.name)
+        told: dict[tuple[Gauge, *Labels], float] = {}
         for condition in status.conditions:
-            self._conditions.labels(server.namespace, server.name, condition.type).set(TRUTHS[condition.status])
+            told[self._conditions, condition.type] = TRUTHS[condition.status]
         for pool in status.pools:
             for pods, number in {"desired": pool.desired, "ready": pool.ready, "updated": pool.updated}.items():
-                self._pools.labels(server.namespace, server.name, pool.name, pods).set(number)
+                told[self._pools, pool.name, pods] = number
+        self._tell((server.namespace, server.name), told)
 
     def forget(self, namespace: str, name: str) -> None:
         """Tell nothing of a resource any more."""
-        labels = {"namespace": namespace, "name": name}
-        self._conditions.remove_by_labels(labels)
-        self._pools.remove_by_labels(labels)
+        self._tell((namespace, name), {})
+
+    def _tell(self, key: tuple[str, str], values: dict[tuple[Gauge, *Labels], float]) -> None:
+        for gauge, *labels in self._told.pop(key, set()) - set(values):
+            gauge.remove(*key, *labels)
+        for (gauge, *labels), value in values.items():
+            gauge.labels(*key, *labels).set(value)
+        if values:
+            self._told[key] = set(values)
 
     def text(self) -> bytes:
         """All of it, in Prometheus' text format."""
