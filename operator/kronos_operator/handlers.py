@@ -14,6 +14,9 @@ from kronos_operator.workqueue import WorkQueue
 # An API server may be away for long: nearly an hour before the process gives up and is started again.
 RECONNECT_SECONDS = [1, 1, 2, 3, *[5] * 700]
 
+# What we write comes back as events, and one change of a pool as several: they are answered together.
+ECHO_SECONDS = 0.15
+
 Login = Callable[..., kopf.ConnectionInfo | None]
 
 
@@ -28,11 +31,15 @@ def registry(queue: WorkQueue[Key], login: Login = kopf.login_via_client) -> kop
     kopf.on.login(registry=handlers)(login)
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
-    async def resource(namespace: str | None, name: str, **_: Any) -> None:
-        queue.add(Key(str(namespace), name))
+    async def resource(namespace: str | None, name: str, meta: kopf.Meta, status: kopf.Status, **_: Any) -> None:
+        key = Key(str(namespace), name)
+        if meta.get("generation") != status.get("observedGeneration"):
+            queue.add(key)
+        else:
+            queue.add_after(key, ECHO_SECONDS)
 
     async def owned(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
-        queue.add(Key(str(namespace), labels[DEPLOYMENT_LABEL]))
+        queue.add_after(Key(str(namespace), labels[DEPLOYMENT_LABEL]), ECHO_SECONDS)
 
     for kind in OBSERVED:
         kopf.on.event(kind.group, kind.version, kind.plural, registry=handlers)(owned)

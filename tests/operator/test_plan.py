@@ -202,6 +202,17 @@ def test_a_removed_pool_stays_until_its_routes_have_moved(make_server: MakeServe
     assert removed(make_server, status(moved=LONG_AGO), batch="cpu").plan().retained == frozenset()
 
 
+def test_an_edited_service_is_no_decision(make_server: MakeServer) -> None:
+    assert World(make_server(BOTH, status()), batch="cpu").plan().routes["batch"].pool == "gpu"
+
+
+def test_without_a_status_the_services_tell_where_the_routes_are(make_server: MakeServer) -> None:
+    world = World(make_server(BOTH), batch="cpu")
+    planned = world.plan()
+    assert planned.routes["batch"].pool == "cpu"
+    assert planned.look_again == 30.0
+
+
 def test_a_paused_resource_shows_the_routes_as_they_are(make_server: MakeServer) -> None:
     state = status()
     state["pools"][1] = {"name": "gpu", "unavailableSince": LONG_AGO}

@@ -101,9 +101,12 @@ class _Planner:
         )
 
     def _choice(self, route: RouteName, candidates: Candidates) -> Choice:
-        current = self.seen.selected_pool(self.server, route)
-        if self.server.spec.paused and current is not None:
-            return Choice(current)
+        live = self.seen.selected_pool(self.server, route)
+        if self.server.spec.paused and live is not None:
+            return Choice(live)
+        # What we decided last, not what the Service says: somebody's edit of it is no decision.
+        decided = getattr(self.server.status.routes, route, None)
+        current = decided.pool if decided else live
         return choose(current, self.server.spec.preferred(route), candidates, self.rule, self.now)
 
     def _availability(self, pool: PoolName) -> Availability:
