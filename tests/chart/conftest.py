@@ -1,10 +1,11 @@
-"""Gives the chart's tests the real helm."""
+"""Gives the chart's tests the real helm, and the schemas of what it installs."""
 
 import os
 
 import pytest
 
 from chart.helm import Helm
+from chart.schemas import write_schemas
 from cluster.binaries import program
 
 
@@ -12,3 +13,9 @@ from cluster.binaries import program
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """helm of KRONOS_HELM, say an older one; else the local cluster's."""
     return Helm(os.environ.get("KRONOS_HELM") or str(program("helm")), tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="session")
+def schemas(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where kubeconform finds the schemas of every kind."""
+    return write_schemas(tmp_path_factory.mktemp("schemas"))

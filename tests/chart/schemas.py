@@ -1,6 +1,7 @@
 """Strict JSON schemas of all kinds that are installed, made from the sources of the local cluster's Go modules."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import yaml
 
 from chart.helm import CHART
-from cluster.binaries import go_module_folder
+from cluster.binaries import go_module_folder, program
 
 MONITORING = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
 Schema = dict[str, Any]
@@ -19,6 +20,12 @@ def write_schemas(folder: Path) -> str:
     for names, schema in (*kubernetes(), *custom()):
         (folder / f"{'-'.join(names).lower()}.json").write_text(json.dumps(schema))
     return f"{folder}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json"
+
+
+def check(schemas: str, text: str) -> subprocess.CompletedProcess[str]:
+    """kubeconform on some manifests; `schemas` is where `write_schemas` put them."""
+    command = [str(program("kubeconform")), "-strict", "-summary", "-schema-location", schemas]
+    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60)
 
 
 def kubernetes() -> Iterator[tuple[tuple[str, ...], Schema]]:

@@ -1,6 +1,5 @@
 """What the chart and the operator write is what the API servers' schemas allow, to the last field."""
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,7 @@ import pytest
 import yaml
 
 from chart.helm import ROOT, Helm
-from chart.schemas import write_schemas
-from cluster.binaries import program
+from chart.schemas import check
 
 WRITTEN = sorted([*(ROOT / "examples").glob("*.yaml"), *(ROOT / "tests/operator/golden").glob("*.yaml")])
 EVERYTHING: dict[str, Any] = {
@@ -26,16 +24,6 @@ EVERYTHING: dict[str, Any] = {
     "monitoring": {name: {"enabled": True} for name in ("podMonitor", "alerts", "dashboards")},
     "kronosDeployment": {"spec": {"gpu": {"replicas": 1}}},
 }
-
-
-@pytest.fixture(scope="module")
-def schemas(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write_schemas(tmp_path_factory.mktemp("schemas"))
-
-
-def check(schemas: str, text: str) -> subprocess.CompletedProcess[str]:
-    command = [str(program("kubeconform")), "-strict", "-summary", "-schema-location", schemas]
-    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize("watched", [[], ["forecasts", "desk"]])

@@ -1,6 +1,7 @@
 """Real programs on this machine: servers of both pools, and nginx in front of them."""
 
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -94,7 +95,9 @@ def nginx(cpu: int, gpu: int, folder: Path) -> Iterator[str]:
     text = text.replace("hybrid-cpu:8000", f"127.0.0.1:{cpu}").replace("hybrid-gpu:8000", f"127.0.0.1:{gpu}")
     text = text.replace("listen 8000", f"listen 127.0.0.1:{port}").replace("/tmp/", f"{folder}/")
     (folder / "nginx.conf").write_text(text)
-    command = [nginx_binary(), "-c", str(folder / "nginx.conf"), "-p", str(folder), "-g", "daemon off;"]
+    # As root nginx would change to a user that cannot write here; in the container it has one user throughout.
+    settings = f"daemon off; user {pwd.getpwuid(os.geteuid()).pw_name};"
+    command = [nginx_binary(), "-c", str(folder / "nginx.conf"), "-p", str(folder), "-g", settings]
     url = f"http://127.0.0.1:{port}"
     with running(command, f"{url}/", folder / "nginx.log"):
         yield url
