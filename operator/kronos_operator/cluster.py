@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -77,16 +78,19 @@ class Cluster:
         answers = dict(zip(OBSERVED, lists, strict=True))
         unserved = {kind.name: answer for kind, answer in answers.items() if isinstance(answer, Unserved)}
         found = {kind: [] if isinstance(answer, Unserved) else answer for kind, answer in answers.items()}
-        puzzling = [pod for pod in found[POD] if is_puzzling(pod)][:EXPLAINED_PODS]
-        warnings = await asyncio.gather(*(self._warnings(pod) for pod in puzzling))
         owned = [item for kind in OWNED for item in found[kind]]
         return Observed(
             objects={object_key(item): item for item in owned if claim(server, item) is not Claim.FOREIGN},
             pods=tuple(found[POD]),
             slices=tuple(found[ENDPOINT_SLICE]),
-            warnings=tuple(event for events in warnings for event in events),
             unserved=unserved,
         )
+
+    async def explain(self, seen: Observed) -> Observed:
+        """Add the warnings about pods that are not ready; nothing but the status waits for them."""
+        puzzling = [pod for pod in seen.pods if is_puzzling(pod)][:EXPLAINED_PODS]
+        warnings = await asyncio.gather(*(self._warnings(pod) for pod in puzzling))
+        return replace(seen, warnings=tuple(event for events in warnings for event in events))
 
     async def apply(self, server: Server, wanted: list[Manifest], seen: Observed) -> Observed:
         """Bring every manifest about, in order; returns what is known afterwards.

@@ -67,6 +67,7 @@ class Reconciler:
             except BeingCollected as leftover:
                 logger.info("%s/%s: waiting: %s", server.namespace, server.name, leftover)
                 return COLLECTION_SECONDS
+        seen = await self._cluster.explain(seen)
         found = status(server, seen, planned, self._settings, now)
         await self._cluster.write_status(server, found)
         for happening in happenings(server.status, found):
