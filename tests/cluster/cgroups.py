@@ -44,7 +44,7 @@ def remove_cgroups() -> None:
 def _controllers() -> list[Path]:
     if (_MOUNT / "cgroup.controllers").exists():
         return [_MOUNT]
-    return [path for path in _MOUNT.iterdir() if path.is_dir() and not path.is_symlink() and path.name != "unified"]
+    return [path for path in _MOUNT.iterdir() if path.is_dir() and not path.is_symlink()]
 
 
 def _roots() -> list[Path]:

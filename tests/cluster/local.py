@@ -51,7 +51,7 @@ def down() -> None:
         stop("containerd")
         kill(programs_of(cache() / "bin"))
         wait_for("the containers' processes ending", _no_containers, 30)
-        _unmount(layout().root, Path(CONTAINERD_SOCKET).parent, Path("/run/netns"))
+        _unmount(layout().root, Path(CONTAINERD_SOCKET).parent)
         remove_cgroups()
         delete_network()
         shutil.rmtree(layout().root, ignore_errors=True)
@@ -95,9 +95,5 @@ def _unmount(*roots: Path) -> None:
     """Unmount all below some folders, deepest first; network namespaces of pods are mounts too."""
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for mount in sorted(set(mounts), key=len, reverse=True):
-        if any(mount.startswith(f"{root}/") for root in roots) and _is_ours(mount):
+        if any(mount.startswith(f"{root}/") for root in roots):
             run("umount", "--lazy", mount)
-
-
-def _is_ours(mount: str) -> bool:
-    return not mount.startswith("/run/netns/") or Path(mount).name.startswith("cni-")

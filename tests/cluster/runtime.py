@@ -25,6 +25,8 @@ oom_score = 0
 [plugins.'io.containerd.cri.v1.runtime']
   # Without CAP_SYS_RESOURCE nobody may lower an OOM score, and the sandbox dies with "can't get final child's PID".
   restrict_oom_score_adj = true
+  # Where they can be told from those of other runtimes, and be removed with the rest.
+  netns_mounts_under_state_dir = true
   [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
     [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
