@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from kronos_server.errors import StartFailed
+from kronos_server.errors import ModelInvalid, StartFailed
 from kronos_server.settings import Settings
 
 HUB_MODEL = "NeoQuasar/Kronos-small"
@@ -32,7 +32,7 @@ class Sources:
 
 
 def locate(settings: Settings) -> Sources:
-    """Where the settings say the checkpoints are. Raises `StartFailed` for a folder outside the root."""
+    """Where the settings say the checkpoints are. Raises `ModelInvalid` for a folder outside the root."""
     root = settings.model_path
     model = _named(settings.model_id, root, settings.model_revision) if settings.model_id else None
     tokenizer = _named(settings.tokenizer_id, root, settings.tokenizer_revision) if settings.tokenizer_id else None
@@ -47,7 +47,7 @@ def locate(settings: Settings) -> Sources:
 def _named(name: str, root: Path, revision: str) -> Source:
     folder = (root / name).resolve()
     if not folder.is_relative_to(root.resolve()):
-        raise StartFailed(f"{name!r} leads out of KRONOS_MODEL_PATH ({root}): name a folder inside it, or a hub id")
+        raise ModelInvalid(f"{name!r} leads out of KRONOS_MODEL_PATH ({root}): name a folder inside it, or a hub id")
     return Source(name, folder) if folder.is_dir() else Source(name, None, revision)
 
 
@@ -60,7 +60,7 @@ def fetch(source: Source) -> Path:
     folder = source.folder or _download(source)
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
-            raise StartFailed(f"{folder} holds no {name}: weights are read from {WEIGHTS} only, beside their {CONFIG}")
+            raise ModelInvalid(f"{folder} holds no {name}: weights are read from {WEIGHTS} only, beside their {CONFIG}")
     return folder
 
 
@@ -76,9 +76,9 @@ def _download(source: Source) -> Path:
 
 
 def version(source: Source, folder: Path, expected: str = "") -> str:
-    """`id@` and the first digits of the weights' sha256. Raises `StartFailed` if another digest was expected."""
+    """`id@` and the first digits of the weights' sha256. Raises `ModelInvalid` if another digest was expected."""
     with (folder / WEIGHTS).open("rb") as weights:
         digest = hashlib.file_digest(weights, "sha256").hexdigest()
     if expected and digest != expected.lower().removeprefix("sha256:"):
-        raise StartFailed(f"{folder / WEIGHTS} has sha256 {digest}, not {expected} as KRONOS_MODEL_SHA256 says")
+        raise ModelInvalid(f"{folder / WEIGHTS} has sha256 {digest}, not {expected} as KRONOS_MODEL_SHA256 says")
     return f"{source.name}@{digest[:VERSION_DIGITS]}"

@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from kronos_server.errors import StartFailed
+from kronos_server.errors import DeviceUnavailable, StartFailed
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -52,7 +52,7 @@ def resolve(wish: str, found: Found, fallback: str = "") -> Devices:
     complaint = f"KRONOS_DEVICE names {', '.join(missing)}, but this machine has {', '.join(found.names)}"
     if fallback == "cpu":
         return Devices(("cpu",), f"{complaint}; computing on cpu instead")
-    raise StartFailed(complaint)
+    raise DeviceUnavailable(complaint)
 
 
 def _parts(wish: str) -> list[str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kronos_server import checkpoints, outputs
 from kronos_server.checkpoints import Sources
 from kronos_server.devices import CGROUP
-from kronos_server.errors import OutOfMemory, StartFailed
+from kronos_server.errors import ModelInvalid, OutOfMemory
 from kronos_server.estimates import Rates
 from kronos_server.forecasts import Forecast, Job, Times
 from kronos_server.settings import Settings
@@ -44,23 +44,23 @@ class Run:
 
 
 class Engine:
-    """One model with its tokenizer on one device. Raises `StartFailed` where the checkpoint is not fit."""
+    """One model with its tokenizer on one device. Raises `ModelInvalid` where the checkpoint is not fit."""
 
     def __init__(self, sources: Sources, device: str, threads: int, settings: Settings) -> None:
         torch.set_num_threads(threads)
         model_folder, tokenizer_folder = checkpoints.fetch(sources.model), checkpoints.fetch(sources.tokenizer)
         self.device = device
-        self.model_version = checkpoints.version(sources.model, model_folder, settings.model_sha256)
-        self.tokenizer_version = checkpoints.version(sources.tokenizer, tokenizer_folder)
         try:
+            self.model_version = checkpoints.version(sources.model, model_folder, settings.model_sha256)
+            self.tokenizer_version = checkpoints.version(sources.tokenizer, tokenizer_folder)
             self._engine = generation.Engine(
                 Kronos.from_pretrained(str(model_folder)).to(device).eval(),
                 KronosTokenizer.from_pretrained(str(tokenizer_folder)).to(device).eval(),
                 max_context=settings.max_context,
                 clip=settings.clip_value,
             )
-        except ValueError as error:
-            raise StartFailed(str(error)) from error
+        except (OSError, ValueError) as error:
+            raise ModelInvalid(str(error)) from error
 
     def measure(self, engines: int, tokens: int) -> Rates:
         """Warms up, and says how fast this engine is; `tokens` it may remember, 0 for what its memory holds."""

@@ -108,5 +108,22 @@ class StartFailed(Exception):
     """The server cannot start as configured. One line, for the log and the termination message."""
 
 
+class ModelInvalid(StartFailed):
+    """The checkpoint is missing, broken or another one than was asked for.
+
+    Its name leads the line: the operator tells causes apart by it.
+    """
+
+    def __str__(self) -> str:
+        return f"ModelInvalid: {super().__str__()}"
+
+
+class DeviceUnavailable(StartFailed):
+    """A named device is not there. Its name leads the line: the operator tells causes apart by it."""
+
+    def __str__(self) -> str:
+        return f"DeviceUnavailable: {super().__str__()}"
+
+
 class OutOfMemory(Exception):
     """The device has no room for what an engine was about to compute."""

@@ -145,7 +145,7 @@ def run(pipe: Connection, assignment: Assignment, settings: Settings) -> None:
     except Exception as error:  # whatever ends an engine is passed on, and ends the server
         if not isinstance(error, StartFailed):
             logger.exception("engine on %s failed", assignment.device)
-        pipe.send(Lost(f"engine on {assignment.device}: {_first_line(error)}"))
+        pipe.send(Lost(f"{_first_line(error)} (engine on {assignment.device})"))
 
 
 def _first_line(error: Exception) -> str:

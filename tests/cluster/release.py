@@ -44,7 +44,6 @@ def values() -> dict[str, Any]:
         "server": {"images": {"cpu": _reference(SERVER), "gpu": _reference(SERVER)}},
         "defaultModel": {
             "name": "kronos-demo",
-            "tokenizer": {"name": "kronos-demo-tokenizer"},
             "source": {"image": {"reference": WEIGHTS.reference, "pullPolicy": "IfNotPresent"}},
         },
         "testing": {"gpuDevice": "cpu"},

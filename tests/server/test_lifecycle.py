@@ -34,7 +34,7 @@ def test_a_named_device_that_is_missing_ends_the_start_with_one_line(launch: Lau
     failed = launch(device="mps")
     assert failed.exit_code() == 1
     reason = failed.termination_log.read_text()
-    assert reason.startswith("KRONOS_DEVICE names mps, but this machine has cpu")
+    assert reason.startswith("DeviceUnavailable: KRONOS_DEVICE names mps, but this machine has cpu")
     assert reason in failed.log
     assert "Traceback" not in failed.log
 
@@ -42,9 +42,9 @@ def test_a_named_device_that_is_missing_ends_the_start_with_one_line(launch: Lau
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"model_id": "../../.."}, "leads out of KRONOS_MODEL_PATH"),
+        ({"model_id": "../../.."}, "ModelInvalid: '../../..' leads out of KRONOS_MODEL_PATH"),
         ({"model_id": "no-such-model"}, "'no-such-model' is no folder under KRONOS_MODEL_PATH"),
-        ({"model_sha256": "0" * 64}, "KRONOS_MODEL_SHA256"),
+        ({"model_sha256": "0" * 64}, "as KRONOS_MODEL_SHA256 says (engine on cpu)"),
         ({"startup_timeout": "0.01"}, "KRONOS_STARTUP_TIMEOUT"),
     ],
 )
@@ -52,6 +52,13 @@ def test_a_start_that_cannot_succeed_ends_with_a_reason(launch: Launch, settings
     failed = launch(**settings)
     assert failed.exit_code() == 1
     assert said in failed.termination_log.read_text()
+
+
+def test_a_checkpoint_of_another_digest_is_told_by_the_first_word(launch: Launch) -> None:
+    """The operator reads the cause there."""
+    failed = launch(model_sha256="0" * 64)
+    assert failed.exit_code() == 1
+    assert failed.termination_log.read_text().startswith("ModelInvalid: ")
 
 
 def test_a_bad_setting_ends_the_start_and_is_named(launch: Launch) -> None:
