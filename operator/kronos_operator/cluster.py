@@ -34,6 +34,8 @@ KINDS = {kind.name: kind for kind in OWNED}
 # Pods of one resource whose events are read in one look; they tend to fail alike.
 EXPLAINED_PODS = 4
 NAME_CONFLICT = "NameConflict"
+# The API server's word for it, among the causes of a 403.
+NAMESPACE_TERMINATING = "NamespaceTerminating"
 # Answers about the object itself; others are about the API server, and pass.
 ABOUT_THE_OBJECT = {400: "Rejected", 403: "Forbidden", 409: NAME_CONFLICT, 422: "Rejected"}
 
@@ -47,6 +49,10 @@ class Unserved(NamedTuple):
 
 class BeingCollected(Exception):
     """An object of an earlier resource with this name is still there; the garbage collector is about to delete it."""
+
+
+class Ending(Exception):
+    """The namespace is being deleted, and the resource with it: nothing new can be made in it."""
 
 
 class Key(NamedTuple):
@@ -96,7 +102,7 @@ class Cluster:
         """Bring every manifest about, in order; returns what is known afterwards.
 
         An object that the API server refuses becomes a problem, and the others go on.
-        Raises BeingCollected, and Refused for answers that say nothing about the object, as 500.
+        Raises BeingCollected, Ending, and Refused for answers that say nothing about the object, as 500.
         """
         applied: dict[ObjectKey, Manifest] = {}
         problems: list[Problem] = []
@@ -243,6 +249,8 @@ def _check_claim(server: Server, live: Manifest) -> None:
 
 def _explained(refused: Refused) -> tuple[str, str]:
     """Reason and message of a problem; raises what is no problem of the object."""
+    if NAMESPACE_TERMINATING in refused.causes:
+        raise Ending(refused.message)
     reason = ABOUT_THE_OBJECT.get(refused.status)
     if reason is None:
         raise refused

@@ -17,11 +17,12 @@ Query = list[tuple[str, str]]
 class Refused(Exception):
     """The API server answered with an error."""
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(self, status: int, reason: str, message: str, causes: frozenset[str] = frozenset()) -> None:
         super().__init__(f"{status} {reason}: {message}")
         self.status = status
         self.reason = reason
         self.message = message
+        self.causes = causes
 
 
 # Failures that say that the API server is away, busy or unwilling, and nothing about the program.
@@ -86,6 +87,8 @@ def _refusal(status: int, text: bytes) -> Refused:
     """An answer as an error; a group that is not served is answered in plain text."""
     try:
         content = json.loads(text)
-        return Refused(status, content.get("reason", ""), content.get("message", ""))
+        causes = (content.get("details") or {}).get("causes") or []
+        words = frozenset(cause.get("reason", "") for cause in causes)
+        return Refused(status, content.get("reason", ""), content.get("message", ""), words)
     except (ValueError, AttributeError):
         return Refused(status, "", text.decode(errors="replace").strip()[:1000])

@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from kronos_operator.api import Server, Status, parse
-from kronos_operator.cluster import BeingCollected, Cluster, Key
+from kronos_operator.cluster import BeingCollected, Cluster, Ending, Key
 from kronos_operator.connection import Refused
 from kronos_operator.kinds import AUTOSCALER, OWNED
 from kronos_operator.metrics import Metrics
@@ -67,6 +67,9 @@ class Reconciler:
             except BeingCollected as leftover:
                 logger.info("%s/%s: waiting: %s", server.namespace, server.name, leftover)
                 return COLLECTION_SECONDS
+            except Ending as ending:
+                logger.info("%s/%s: left to its end: %s", server.namespace, server.name, ending)
+                return None
         seen = await self._cluster.explain(seen)
         found = status(server, seen, planned, self._settings, now)
         await self._cluster.write_status(server, found)

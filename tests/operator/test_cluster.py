@@ -7,7 +7,7 @@ from kmock import RawHandler, text
 from kubernetes.aio.client import ApiClient, Configuration
 
 from kronos_operator.api import Manifest, Server
-from kronos_operator.cluster import BeingCollected, Cluster
+from kronos_operator.cluster import BeingCollected, Cluster, Ending
 from kronos_operator.connection import Connection, Refused
 from kronos_operator.identity import owned, owner_reference
 from kronos_operator.kinds import HTTP_ROUTE, SERVICE, SERVICE_ACCOUNT
@@ -82,6 +82,18 @@ async def test_a_refused_object_is_a_problem_and_the_others_go_on(
     seen = await cluster.apply(server, [account, service(server)], Observed())
     assert [(problem.reason, problem.message) for problem in seen.problems] == [(reason, "because")]
     assert len(kmock["patch", PATH]) == 1
+
+
+async def test_a_namespace_that_is_being_deleted_ends_the_attempt_at_its_first_object(
+    kmock: RawHandler, cluster: Cluster, server: Server
+) -> None:
+    answer = {"reason": "Forbidden", "message": "ending", "details": {"causes": [{"reason": "NamespaceTerminating"}]}}
+    kmock["get"] << 404 << {"reason": "NotFound"}
+    kmock["patch"] << 403 << answer
+    account = owned(server, SERVICE_ACCOUNT, "kronos", "server")
+    with pytest.raises(Ending, match="ending"):
+        await cluster.apply(server, [account, service(server)], Observed())
+    assert len(kmock["patch"]) == 1
 
 
 async def test_trouble_of_the_api_server_is_no_problem_of_the_object(
