@@ -38,7 +38,8 @@ _PROGRAMS = {
 }
 # What a module's programs leave out: it would only take longer to compile.
 _TAGS = {"containerd": "no_btrfs,no_devmapper,no_zfs", "prometheus": "remove_all_sd"}
-NODE_PROGRAMS = [name for name, (module, _) in _PROGRAMS.items() if module == "containerd"] + [
+RUNTIME_PROGRAMS = ["containerd", "containerd-shim-runc-v2", "ctr", "pause"]
+NODE_PROGRAMS = [
     "etcd",
     "kube-apiserver",
     "kube-controller-manager",
@@ -46,7 +47,6 @@ NODE_PROGRAMS = [name for name, (module, _) in _PROGRAMS.items() if module == "c
     "kubelet",
     "kube-proxy",
     "kubectl",
-    "pause",
     "coredns",
 ]
 DEBIAN_PACKAGES = {  # a command or file that shows the package is there -> the package

@@ -10,8 +10,8 @@ from cluster.layout import REPOSITORY, cache, fingerprint
 from cluster.processes import run, succeeds
 from cluster.progress import step
 
-# Images cannot be pulled everywhere: debootstrap makes this one, under the name that the Dockerfile starts from.
-BASE = "docker.io/library/debian:trixie-slim"
+# Images cannot be pulled everywhere: debootstrap makes this one, and buildah finds it by the short name of Dockerfile.
+BASE = "localhost/debian:trixie-slim"
 _SUITE = "trixie"
 
 

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from cluster.binaries import NODE_PROGRAMS, install_debian_packages, program
+from cluster.binaries import NODE_PROGRAMS, RUNTIME_PROGRAMS, install_debian_packages, program
 from cluster.cgroups import create_cgroups, pod_processes, remove_cgroups
 from cluster.control_plane import api_answers, start_control_plane, stop_control_plane
 from cluster.ingress import start_ingress, stop_ingress
@@ -30,7 +30,7 @@ def up() -> None:
     """Bring the cluster up, or keep the one that runs; leaves build/kubeconfig and build/ingress-url."""
     install_debian_packages()
     if not whole():
-        for name in NODE_PROGRAMS:
+        for name in RUNTIME_PROGRAMS:
             program(name)
         down()
         _start()
@@ -77,6 +77,8 @@ def _start() -> None:
         create_cgroups()
     with step("start containerd", files.logs / "containerd.log"):
         start_containerd()
+    for name in NODE_PROGRAMS:  # images are loaded meanwhile
+        program(name)
     with step("start the control plane", files.logs / "kube-apiserver.log"):
         start_control_plane()
     with step("start the node", files.logs / "kubelet.log"):

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 from cluster.binaries import install_debian_packages
@@ -16,15 +17,18 @@ HELM_TIMEOUT = "180s"
 
 
 def prepare(target: Target) -> None:
-    """Bring the cluster up while the images are built, then load them."""
+    """Bring the cluster up while the images are built and, on the local node, loaded."""
     if target.kind == LOCAL_KIND:
         install_debian_packages()
+    target.clear_leftovers()
+    up = Event()
     with ThreadPoolExecutor(1) as pool:
-        built = pool.submit(_build_all)
-        target.bring_up()
-        built.result()
-    for image in ALL:
-        target.load(image)
+        loaded = pool.submit(_provide_images, target, up)
+        try:
+            target.bring_up()
+        finally:
+            up.set()
+        loaded.result()
 
 
 def install(target: Target) -> None:
@@ -51,9 +55,13 @@ def values() -> dict[str, Any]:
     }
 
 
-def _build_all() -> None:
+def _provide_images(target: Target, up: Event) -> None:
     for image in ALL:
         build_image(image)
+    while not (target.takes_images() or up.wait(1)):
+        continue
+    for image in ALL:
+        target.load(image)
 
 
 def _reference(image: Image) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cluster.binaries import program
 from cluster.layout import CONTAINERD_SOCKET, POD_CIDR, layout
-from cluster.processes import pipe, run, start, succeeds
+from cluster.processes import pipe, run, running, start, succeeds
 from cluster.progress import wait_for
 
 PAUSE_IMAGE = "localhost/pause:kronos"
@@ -62,10 +62,14 @@ def start_containerd() -> None:
     )
     shim_folder = program("containerd-shim-runc-v2").parent
     start("containerd", program("containerd"), "--config", config, env={"PATH": f"{shim_folder}:{os.environ['PATH']}"})
-    wait_for("containerd answering", lambda: succeeds(*_ctr(), "version"), 30)
+    wait_for("containerd answering", answers, 30)
     if not has_image(PAUSE_IMAGE):
         _build_pause()
         load_image(PAUSE_IMAGE)
+
+
+def answers() -> bool:
+    return running("containerd") and succeeds(*_ctr(), "version")
 
 
 def has_image(reference: str) -> bool:

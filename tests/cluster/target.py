@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster import runtime
 from cluster.binaries import program
 from cluster.images import Image, docker
 from cluster.layout import BUILD, INGRESS_URL, NAME
@@ -38,6 +39,15 @@ class Target:
             self._advertise_gpus()
         elif not succeeds(self.tool("kubectl"), "--kubeconfig", self.kubeconfig, "version"):
             raise StepFailed(f"the cluster of KUBECONFIG={self.kubeconfig} does not answer")
+
+    def clear_leftovers(self) -> None:
+        """Remove what a local cluster left that did not come up whole, or was killed."""
+        if self.kind == LOCAL_KIND and NAME not in run(self.kind, "get", "clusters").split():
+            run_shown(self.kind, "delete", "cluster", "--name", NAME)
+
+    def takes_images(self) -> bool:
+        """Whether images can be loaded although the cluster is not up yet."""
+        return self.kind == LOCAL_KIND and runtime.answers()
 
     def load(self, image: Image) -> None:
         """Make a built image known to the nodes; one's own cluster pulls it from KRONOS_REGISTRY."""
