@@ -17,7 +17,7 @@ ABSENT_IMAGE = {"image": {"reference": "localhost/kronos-no-such-weights:1", "pu
     ("spec", "pool", "reason", "said"),
     [
         ({"cpu": {"nodeSelector": NOWHERE}}, "CPU", "Unschedulable", "node"),
-        ({"gpu": {"accelerator": {"count": 99}, "resources": SMALL}}, "GPU", "InsufficientGPU", "nvidia.com/gpu"),
+        ({"gpu": {"accelerator": {"count": 16}, "resources": SMALL}}, "GPU", "InsufficientGPU", "nvidia.com/gpu"),
         ({"cpu": {"image": "localhost/no-such-image:1", "resources": SMALL}}, "CPU", "ImagePull", "no-such-image"),
         ({"cpu": {"resources": SMALL}, "model": {"name": "m", "source": ABSENT_IMAGE}}, "CPU", "ImagePull", "weights"),
         (
