@@ -2,7 +2,7 @@
 
 The rules are those of client-go's leader election: a Lease is free once its record has not changed for its duration, as
 seen by whoever wants it, so that clocks of different machines are never compared.
-Source: https://pkg.go.dev/k8s.io/client-go/tools/leaderelection.
+Source: the Go package k8s.io/client-go/tools/leaderelection.
 """
 
 import asyncio
