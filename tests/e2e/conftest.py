@@ -1,5 +1,6 @@
 """A cluster with the operator of this tree, and a namespace for each test."""
 
+import os
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -22,8 +23,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
-    """A cluster with the operator of this tree; a release that was not there before is gone afterwards."""
+    """A cluster with the operator of this tree; a release that was not there before is gone afterwards.
+
+    With KRONOS_USE_RELEASE=1 the release that is installed is tested as it is: several runs may then share a cluster.
+    """
     chosen = choose_target()
+    if os.environ.get("KRONOS_USE_RELEASE") == "1":
+        yield chosen
+        return
     prepare(chosen)
     if chosen.kind:
         request.getfixturevalue("kind_cluster")
