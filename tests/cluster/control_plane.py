@@ -4,6 +4,7 @@ import signal
 
 from cluster.binaries import program
 from cluster.layout import NODE_IP, SERVICE_CIDR, layout
+from cluster.pki import FRONT_PROXY
 from cluster.processes import require_running, run, start, stop, succeeds
 from cluster.progress import wait_for
 
@@ -39,6 +40,7 @@ def start_control_plane() -> None:
             f"--root-ca-file={layout().pki}/ca.crt",
             f"--service-account-private-key-file={layout().pki}/service-account.key",
             "--use-service-account-credentials",
+            "--horizontal-pod-autoscaler-sync-period=5s",
         ),
         "kube-scheduler": (),
     }.items():
@@ -87,6 +89,7 @@ def _start_api_server() -> None:
         f"--kubelet-client-certificate={pki}/apiserver-kubelet.crt",
         f"--kubelet-client-key={pki}/apiserver-kubelet.key",
         "--kubelet-preferred-address-types=InternalIP",
+        *_aggregation(),
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={pki}/service-account.pub",
         f"--service-account-signing-key-file={pki}/service-account.key",
@@ -97,3 +100,17 @@ def _start_api_server() -> None:
         f"--audit-log-path={layout().audit_log}",
         "--audit-log-mode=blocking",
     )
+
+
+def _aggregation() -> list[str]:
+    """Lets other API servers, such as metrics-server, answer behind this one."""
+    pki = layout().pki
+    return [
+        f"--requestheader-client-ca-file={pki}/front-proxy-ca.crt",
+        f"--requestheader-allowed-names={FRONT_PROXY}",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-username-headers=X-Remote-User",
+        f"--proxy-client-cert-file={pki}/{FRONT_PROXY}.crt",
+        f"--proxy-client-key-file={pki}/{FRONT_PROXY}.key",
+    ]

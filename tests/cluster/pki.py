@@ -26,17 +26,22 @@ _LEAF = [
 ]
 _SERVER_NAMES = ["DNS:kubernetes", "DNS:kubernetes.default", "DNS:kubernetes.default.svc", "DNS:localhost"]
 _DAYS = "365"
+# Whom aggregated API servers believe when a request says on whose behalf it comes.
+FRONT_PROXY = "front-proxy-client"
 
 
 def create_certificates() -> None:
-    """Write the authority, the certificates of the servers and the service account key."""
+    """Write the authorities, the certificates of the servers and the service account key."""
     folder = layout().pki
     (folder / "ca.conf").write_text(_AUTHORITY)
-    _request(folder / "ca", "/CN=kronos-ca", "-x509", "-days", _DAYS, "-config", str(folder / "ca.conf"))
+    for authority in ("ca", "front-proxy-ca"):
+        self_signed = ["-x509", "-days", _DAYS, "-config", str(folder / "ca.conf")]
+        _request(folder / authority, f"/CN=kronos-{authority}", *self_signed)
     addresses = [f"IP:{ip}" for ip in (NODE_IP, FIRST_SERVICE_IP, "127.0.0.1")]
     _issue("apiserver", "/CN=kube-apiserver", f"subjectAltName={','.join(_SERVER_NAMES + addresses)}")
     _issue("ingress", "/CN=ingress", f"subjectAltName=DNS:*.example.com,IP:{NODE_IP}")
     _issue("apiserver-kubelet", "/O=system:masters/CN=kube-apiserver-kubelet")
+    _issue(FRONT_PROXY, f"/CN={FRONT_PROXY}", authority="front-proxy-ca")
     run("openssl", "genrsa", "-out", folder / "service-account.key", "2048")
     run("openssl", "rsa", "-in", folder / "service-account.key", "-pubout", "-out", folder / "service-account.pub")
 
@@ -56,11 +61,11 @@ def create_kubeconfigs() -> None:
         path.chmod(0o600)
 
 
-def _issue(name: str, subject: str, *extensions: str) -> None:
+def _issue(name: str, subject: str, *extensions: str, authority: str = "ca") -> None:
     folder = layout().pki
     (folder / f"{name}.ext").write_text("\n".join([*_LEAF, *extensions]) + "\n")
     _request(folder / name, subject)
-    authority: list[str | Path] = ["-CA", folder / "ca.crt", "-CAkey", folder / "ca.key", "-CAcreateserial"]
+    signed: list[str | Path] = ["-CA", folder / f"{authority}.crt", "-CAkey", folder / f"{authority}.key"]
     files: list[str | Path] = [
         "-in",
         folder / f"{name}.crt",
@@ -69,7 +74,7 @@ def _issue(name: str, subject: str, *extensions: str) -> None:
         "-extfile",
         folder / f"{name}.ext",
     ]
-    run("openssl", "x509", "-req", *authority, "-days", _DAYS, *files)
+    run("openssl", "x509", "-req", *signed, "-CAcreateserial", "-days", _DAYS, *files)
     (folder / f"{name}.pem").replace(folder / f"{name}.crt")
 
 
