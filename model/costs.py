@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
-from model.jobs import Job
+ContextPolicy = Literal["exact", "fit"]
 
 
 @dataclass(frozen=True)
@@ -57,20 +58,32 @@ class Rates:
         return self.prefill(work) + work.steps * self.step(work.paths) + self.slides(work) + self.finish(work)
 
 
-def work_of(job: Job, max_context: int) -> Work:
-    """The work of a job. Raises ValueError where its context policy cannot be kept."""
-    used = job.used_rows(max_context)
+def used_rows(rows: int, horizon: int, max_context: int, policy: ContextPolicy) -> int:
+    """Context rows that are read under the policy. Raises ValueError where `fit` cannot fit."""
+    if policy == "exact" or rows + horizon <= max_context:
+        return rows
+    if horizon >= max_context:
+        raise ValueError(
+            f"context_policy 'fit' cannot fit a horizon of {horizon} into max_context {max_context}: "
+            "ask for fewer rows or use 'exact'"
+        )
+    return max_context - horizon
+
+
+def work_of(rows: int, horizon: int, paths: int, max_context: int, policy: ContextPolicy = "exact") -> Work:
+    """The work of a job with so many context rows. Raises ValueError where its policy cannot be kept."""
+    used = used_rows(rows, horizon, max_context, policy)
     read = min(used, max_context)
-    grown = min(job.horizon, max_context - read + 1)
-    own = [min(step, max_context) for step in range(grown, job.horizon)]
+    grown = min(horizon, max_context - read + 1)
+    own = [min(step, max_context) for step in range(grown, horizon)]
     return Work(
         encoded=used,
         read=read,
-        paths=job.paths,
+        paths=paths,
         steps=grown,
-        reread=sum(max_context - rows + job.paths * rows for rows in own),
-        decoded=sum(_decoded_rows(span, read, job.paths) for span in windows(read, job.horizon, max_context)),
-        tokens=read + job.paths * (grown - 1),  # once the window moves, only what the paths share is kept
+        reread=sum(max_context - rows + paths * rows for rows in own),
+        decoded=sum(_decoded_rows(span, read, paths) for span in windows(read, horizon, max_context)),
+        tokens=read + paths * (grown - 1),  # once the window moves, only what the paths share is kept
     )
 
 

@@ -91,7 +91,7 @@ class Engine:
 
     def work(self, job: Job) -> Work:
         """What the job asks of this engine. Raises ValueError where its context policy cannot be kept."""
-        return work_of(job, self.max_context)
+        return work_of(len(job.rows), job.horizon, job.paths, self.max_context, job.context_policy)
 
     @torch.inference_mode()
     def prefill(self, job: Job) -> Run:

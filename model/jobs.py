@@ -1,11 +1,12 @@
 """What a forecast is asked with and answered with, as arrays."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.costs import ContextPolicy, used_rows
 from model.sampling import Sampling
 
 COLUMNS = ("open", "high", "low", "close", "volume", "amount")
@@ -13,7 +14,6 @@ STAMP_LIMITS = {"minute": (0, 59), "hour": (0, 23), "weekday": (0, 6), "day": (1
 LARGEST_VALUE = 1e18  # its square still fits float32, in which rows are scaled
 EPSILON = 1e-5  # added to the standard deviation
 
-ContextPolicy = Literal["exact", "fit"]
 Array = NDArray[np.float32]
 
 
@@ -55,14 +55,7 @@ class Job:
 
     def used_rows(self, max_context: int) -> int:
         """Rows that are read under the context policy. Raises ValueError where `fit` cannot fit."""
-        if self.context_policy == "exact" or len(self.rows) + self.horizon <= max_context:
-            return len(self.rows)
-        if self.horizon >= max_context:
-            raise ValueError(
-                f"context_policy 'fit' cannot fit a horizon of {self.horizon} into max_context {max_context}: "
-                "ask for fewer rows or use 'exact'"
-            )
-        return max_context - self.horizon
+        return used_rows(len(self.rows), self.horizon, max_context, self.context_policy)
 
 
 @dataclass(frozen=True, eq=False)

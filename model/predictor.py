@@ -8,8 +8,9 @@ from time import perf_counter
 import pandas as pd
 import torch
 
+from model.costs import ContextPolicy
 from model.generation import Engine, Run
-from model.jobs import ContextPolicy, Forecast, Job
+from model.jobs import Forecast, Job
 from model.klines import Timestamps, calendar_stamps, frame, read_rows, read_timestamps
 from model.kronos import Kronos
 from model.linears import WeightType

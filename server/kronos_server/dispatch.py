@@ -10,7 +10,7 @@ from typing import Protocol
 
 from kronos_server import estimates
 from kronos_server.errors import DeadlineExceeded, ForecastError, InvalidRequest, Overloaded, Unavailable
-from kronos_server.estimates import Cost, Load, Pace, Rates
+from kronos_server.estimates import Capacity, Cost, Load, Pace
 from kronos_server.forecasts import Forecast, Job, Versions
 from kronos_server.scheduler import Outcome
 from kronos_server.worker import Cancel, Heartbeat, Lost, Order, Report, Warm
@@ -78,7 +78,7 @@ class _Seat:
     def has_room(self, entry: _Entry, most: int) -> bool:
         if not self.warm or entry.pinned not in (None, self.index) or len(self.computing) >= most:
             return False
-        return self.tokens + entry.cost.tokens <= self.warm.rates.tokens
+        return self.tokens + entry.cost.tokens <= self.warm.capacity.tokens
 
 
 class Dispatcher:
@@ -162,9 +162,9 @@ class Dispatcher:
         Raises `InvalidRequest` where they ask for more than an idle server has, `Unavailable` where they come too late.
         """
         self.check_open(jobs[0].deadline)
-        rates, now, loop = self._warm().rates, time.monotonic(), asyncio.get_running_loop()
-        costs = [estimates.cost(job, rates) for job in jobs]
-        self._check(costs, jobs[0].deadline - now, rates)
+        capacity, now, loop = self._warm().capacity, time.monotonic(), asyncio.get_running_loop()
+        costs = [estimates.cost(job, capacity) for job in jobs]
+        self._check(costs, jobs[0].deadline - now, capacity)
         entries = [_Entry(*pair, pinned, loop.create_future(), now) for pair in zip(jobs, costs, strict=True)]
         self._queue.extend(entries)
         self._pump()
@@ -209,9 +209,9 @@ class Dispatcher:
                 return seat.warm
         raise Unavailable("The model is loading.", retry_after=1)
 
-    def _check(self, costs: Sequence[Cost], remaining: float, rates: Rates) -> None:
+    def _check(self, costs: Sequence[Cost], remaining: float, capacity: Capacity) -> None:
         seconds = [cost.seconds for cost in costs]
-        if max(cost.tokens for cost in costs) > rates.tokens:
+        if max(cost.tokens for cost in costs) > capacity.tokens:
             raise InvalidRequest("The forecast needs more memory than an engine has: ask for fewer samples or rows.")
         if max(seconds) > remaining:
             about = f"The forecast takes about {max(seconds):.2f} s on an idle server"

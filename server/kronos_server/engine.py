@@ -13,7 +13,7 @@ from kronos_server import checkpoints, outputs
 from kronos_server.checkpoints import Sources
 from kronos_server.devices import CGROUP
 from kronos_server.errors import ModelInvalid, OutOfMemory
-from kronos_server.estimates import Rates
+from kronos_server.estimates import Capacity
 from kronos_server.forecasts import Forecast, Job, Times
 from kronos_server.settings import Settings
 from model import Kronos, KronosTokenizer, generation, jobs
@@ -62,20 +62,10 @@ class Engine:
         except (OSError, ValueError) as error:
             raise ModelInvalid(str(error)) from error
 
-    def measure(self, engines: int, tokens: int) -> Rates:
-        """Warms up, and says how fast this engine is; `tokens` it may remember, 0 for what its memory holds."""
+    def measure(self, engines: int, tokens: int) -> Capacity:
+        """Warms up, and says what this engine can do; `tokens` it may remember, 0 for what its memory holds."""
         rates = warm_up(self._engine)
-        return Rates(
-            window=self._engine.max_context,
-            tokens=tokens or self._tokens(engines),
-            prefill_call=rates.prefill_call,
-            encode_row=rates.encode_row,
-            read_row=rates.read_row,
-            step_call=rates.step_call,
-            step_row=rates.step_row,
-            decode_call=rates.decode_call,
-            decode_row=rates.decode_row,
-        )
+        return Capacity(self._engine.max_context, tokens or self._tokens(engines), rates)
 
     def prefill(self, job: Job) -> Run:
         """Reads the context of a job."""

@@ -4,21 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kronos_server.forecasts import Job
+from model import costs
 
 
 @dataclass(frozen=True)
-class Rates:
-    """Seconds by the row, and for a call whatever its rows; `tokens` is how many an engine can remember at a time."""
+class Capacity:
+    """What an engine can do: rows of its window, tokens it can remember at a time, and how fast it was measured."""
 
     window: int
     tokens: int
-    prefill_call: float
-    encode_row: float
-    read_row: float
-    step_call: float
-    step_row: float
-    decode_call: float
-    decode_row: float
+    rates: costs.Rates
 
 
 @dataclass(frozen=True)
@@ -29,25 +24,11 @@ class Cost:
     tokens: int
 
 
-def cost(job: Job, rates: Rates) -> Cost:
-    """The cost of a job. The engine keeps the exact account; this one is made where the model must not be loaded."""
-    paths, window = job.sampling.sample_count, rates.window
-    used = len(job.context) if job.context_policy == "exact" else min(len(job.context), max(1, window - job.horizon))
-    read = min(used, window)
-    steps = min(job.horizon, window - read + 1)
-    # A step whose window has moved reads it again: what the paths share once, the rest for every path.
-    own = [min(step, window) for step in range(steps, job.horizon)]
-    reread = sum(window - rows + paths * rows for rows in own)
-    decoded = read + paths * job.horizon
-    seconds = (
-        rates.prefill_call
-        + used * rates.encode_row
-        + (read + reread) * rates.read_row
-        + steps * (rates.step_call + paths * rates.step_row)
-        + rates.decode_call
-        + decoded * rates.decode_row
-    )
-    return Cost(seconds, read + paths * (steps - 1))
+def cost(job: Job, capacity: Capacity) -> Cost:
+    """The cost of a job."""
+    size = len(job.context), job.horizon, job.sampling.sample_count
+    work = costs.work_of(*size, capacity.window, job.context_policy)
+    return Cost(capacity.rates.alone(work), work.tokens)
 
 
 class Pace:

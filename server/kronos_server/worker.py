@@ -16,7 +16,7 @@ import numpy as np
 from kronos_server import logs
 from kronos_server.checkpoints import Sources
 from kronos_server.errors import StartFailed
-from kronos_server.estimates import Rates
+from kronos_server.estimates import Capacity
 from kronos_server.forecasts import Job, Sampling, Versions
 from kronos_server.scheduler import Outcome, Scheduler
 from kronos_server.settings import Settings
@@ -43,7 +43,7 @@ class Warm:
     """The engine has answered its first forecast."""
 
     versions: Versions
-    rates: Rates
+    capacity: Capacity
 
 
 @dataclass(frozen=True)
@@ -159,9 +159,9 @@ def _serve(pipe: Connection, assignment: Assignment, settings: Settings) -> None
 
     engine = Engine(assignment.sources, assignment.device, assignment.threads, settings)
     scheduler = Scheduler(engine, settings.max_batch_size, settings.inference_timeout, time.monotonic)
-    rates = engine.measure(assignment.engines, settings.cache_tokens)
+    capacity = engine.measure(assignment.engines, settings.cache_tokens)
     _warm_up(scheduler)
-    pipe.send(Warm(Versions(engine.model_version, engine.tokenizer_version), rates))
+    pipe.send(Warm(Versions(engine.model_version, engine.tokenizer_version), capacity))
     _turn_forever(pipe, scheduler)
 
 

@@ -1,11 +1,14 @@
 """The work of a job against what an engine really computes, and seconds from rates."""
 
+import subprocess
+import sys
 from dataclasses import astuple
 from typing import Any
 
 import numpy as np
 import pytest
 
+import model
 from model import Kronos, KronosTokenizer
 from model.costs import Rates, Work, windows, work_of
 from model.generation import Engine
@@ -16,10 +19,10 @@ from model.warmup import warm_up
 W = 16
 
 
-def make_job(rows: int, horizon: int, paths: int, policy: Any = "exact") -> Job:
+def make_job(rows: int, horizon: int, paths: int) -> Job:
     stamps = np.ones((rows + horizon, 5), dtype=np.int64)
     klines = np.random.default_rng(0).normal(size=(rows, 6))
-    return Job(klines, stamps[:rows], stamps[rows:], Sampling(sample_count=paths), 0, policy)
+    return Job(klines, stamps[:rows], stamps[rows:], Sampling(sample_count=paths))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +63,7 @@ def test_work_is_what_the_engine_computes(
 
 
 def test_fit_leaves_nothing_to_reread() -> None:
-    assert work_of(make_job(40, 6, 2, "fit"), W) == Work(10, 10, 2, 6, 0, 22, 20)
+    assert work_of(40, 6, 2, W, "fit") == Work(10, 10, 2, 6, 0, 22, 20)
 
 
 def test_one_window_is_decoded_where_the_horizon_fits() -> None:
@@ -92,4 +95,15 @@ def test_seconds_are_sums_of_rates() -> None:
 def test_warm_up_measures_rates(kronos: Kronos, tokenizer: KronosTokenizer, max_context: int) -> None:
     rates = warm_up(Engine(kronos, tokenizer, max_context=max_context))
     assert all(np.isfinite(rate) and rate >= 0 for rate in astuple(rates))
-    assert rates.alone(work_of(make_job(5, 4, 1), W)) > 0
+    assert rates.alone(work_of(5, 4, 1, W)) > 0
+
+
+def test_costs_are_told_without_loading_torch() -> None:
+    script = "import sys, model.costs; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_the_package_has_its_three_names_and_no_others() -> None:
+    assert [getattr(model, name).__name__ for name in model.__all__] == model.__all__
+    with pytest.raises(AttributeError, match="no attribute 'Cronos'"):
+        model.Cronos  # noqa: B018 - looking is what is tested

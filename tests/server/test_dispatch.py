@@ -9,13 +9,15 @@ import pytest
 
 from kronos_server.dispatch import Answer, Dispatcher, Phase
 from kronos_server.errors import ClientGone, ForecastError, InvalidRequest, Overloaded, Unavailable
-from kronos_server.estimates import Rates
+from kronos_server.estimates import Capacity
 from kronos_server.forecasts import Forecast, Job, Sampling, Versions
 from kronos_server.scheduler import Outcome
 from kronos_server.worker import Cancel, Heartbeat, Lost, Order, Warm
+from model.costs import Rates
 
 START = np.datetime64("2024-01-02", "us")
-RATES = Rates(512, 100, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)  # a second a row and path, 100 tokens of memory
+# A second a row and path, 100 tokens of memory.
+CAPACITY = Capacity(512, 100, Rates(0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0))
 
 
 def job(number: int, horizon: int = 1, patience: float = 1e9, samples: int = 1) -> Job:
@@ -51,7 +53,7 @@ class Bench:
 
     def warm(self) -> "Bench":
         for engine in self.engines:
-            self.dispatcher.report(engine, Warm(Versions("m", "t"), RATES))
+            self.dispatcher.report(engine, Warm(Versions("m", "t"), CAPACITY))
         return self
 
     async def submit(self, *jobs: Job, pinned: int | None = None) -> "asyncio.Task[list[Answer | ForecastError]]":
@@ -66,9 +68,9 @@ class Bench:
 
 def test_it_is_ready_when_every_engine_is_warm() -> None:
     bench = Bench(engines=2)
-    bench.dispatcher.report(bench.engines[0], Warm(Versions("m", "t"), RATES))
+    bench.dispatcher.report(bench.engines[0], Warm(Versions("m", "t"), CAPACITY))
     assert bench.dispatcher.phase is Phase.LOADING
-    bench.dispatcher.report(bench.engines[1], Warm(Versions("m", "t"), RATES))
+    bench.dispatcher.report(bench.engines[1], Warm(Versions("m", "t"), CAPACITY))
     assert bench.dispatcher.phase is Phase.READY
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from kronos_server import estimates
-from kronos_server.estimates import Load, Pace, Rates
+from kronos_server.estimates import Capacity, Load, Pace
 from kronos_server.forecasts import ContextPolicy, Job, Sampling
+from model.costs import Rates
 
 START = np.datetime64("2024-01-02", "us")
 
@@ -16,9 +17,9 @@ def job(rows: int, horizon: int, samples: int = 1, policy: ContextPolicy = "exac
     return Job(1, np.ones((rows, 6)), times[:rows], times[rows:], sampling, 0.0, context_policy=policy)
 
 
-def rates(**parts: float) -> Rates:
+def capacity(**parts: float) -> Capacity:
     names = ["prefill_call", "encode_row", "read_row", "step_call", "step_row", "decode_call", "decode_row"]
-    return Rates(window=8, tokens=100, **{name: parts.get(name, 0.0) for name in names})
+    return Capacity(window=8, tokens=100, rates=Rates(**{name: parts.get(name, 0.0) for name in names}))
 
 
 @pytest.mark.parametrize(
@@ -37,14 +38,14 @@ def rates(**parts: float) -> Rates:
     ],
 )
 def test_every_part_of_a_job_costs_its_rate(parts: dict[str, float], asked: Job, seconds: float) -> None:
-    assert estimates.cost(asked, rates(**parts)).seconds == pytest.approx(seconds)
+    assert estimates.cost(asked, capacity(**parts)).seconds == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
     ("asked", "tokens"), [(job(4, 1), 4), (job(4, 3), 6), (job(4, 3, samples=10), 24), (job(20, 9), 8)]
 )
 def test_a_shared_context_is_remembered_once(asked: Job, tokens: int) -> None:
-    assert estimates.cost(asked, rates()).tokens == tokens
+    assert estimates.cost(asked, capacity()).tokens == tokens
 
 
 def test_pace_follows_what_was_measured() -> None:
