@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import NamedTuple, Self
 
 from kronos_operator.api import POOLS, Manifest, PoolName, RouteName, Server
@@ -82,9 +83,16 @@ class Observed:
             if endpoint.get("conditions", {}).get("ready", True)
         }
 
+    def endpoints_written(self, service: str) -> datetime | None:
+        """When the endpoints of a Service were last written, to the second; None where nobody says so."""
+        entries = [entry for part in self._slices(service) for entry in part["metadata"].get("managedFields") or ()]
+        return max((datetime.fromisoformat(entry["time"]) for entry in entries if "time" in entry), default=None)
+
     def _endpoints(self, service: str) -> list[Manifest]:
-        mine = [part for part in self.slices if part["metadata"]["labels"].get("kubernetes.io/service-name") == service]
-        return [endpoint for part in mine for endpoint in part.get("endpoints") or ()]
+        return [endpoint for part in self._slices(service) for endpoint in part.get("endpoints") or ()]
+
+    def _slices(self, service: str) -> list[Manifest]:
+        return [part for part in self.slices if part["metadata"]["labels"].get("kubernetes.io/service-name") == service]
 
     def with_applied(self, applied: Mapping[ObjectKey, Manifest], problems: tuple[Problem, ...]) -> Self:
         """What is known after an apply: the objects as it returned them, and those it could not apply."""

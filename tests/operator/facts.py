@@ -22,11 +22,12 @@ def live_service(name: str, pool: str) -> Manifest:
     return {"kind": "Service", "metadata": {"name": name}, "spec": {"selector": {"kronos.dev/pool": pool}}}
 
 
-def live_slice(service: str, ready: int, pods: tuple[str, ...] = ()) -> Manifest:
+def live_slice(service: str, ready: int, pods: tuple[str, ...] = (), written: str | None = None) -> Manifest:
     """An EndpointSlice with so many ready endpoints."""
     names = pods or tuple(f"pod-{number}" for number in range(ready))
+    fields = [{"manager": "kube-controller-manager", "time": written}] if written else []
     return {
-        "metadata": {"labels": {"kubernetes.io/service-name": service}},
+        "metadata": {"labels": {"kubernetes.io/service-name": service}, "managedFields": fields},
         "endpoints": [{"conditions": {"ready": True}, "targetRef": {"kind": "Pod", "name": name}} for name in names],
     }
 

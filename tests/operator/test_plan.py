@@ -35,12 +35,16 @@ class World:
         self.desired: dict[str, int] = {"cpu": 1, "gpu": 1}
         self.counts: dict[str, dict[str, int]] = {"cpu": {}, "gpu": {}}
         self.behind: dict[str, str] = dict(self.routes)
+        self.written: dict[str, str] = {}
         for pool, template in templates(server, Settings()).items():
             self.run[pool] = revision(template)
 
     def seen(self) -> Observed:
         objects: list[Manifest] = [live_service(f"kronos-{route}", pool) for route, pool in self.routes.items()]
-        slices = [live_slice(f"kronos-{route}", 1, (f"{pool}-0",)) for route, pool in self.behind.items()]
+        slices = [
+            live_slice(f"kronos-{route}", 1, (f"{pool}-0",), self.written.get(route))
+            for route, pool in self.behind.items()
+        ]
         for pool, run in self.run.items():
             deployment = live_deployment(pool, self.desired[pool], self.ready[pool], **self.counts[pool])
             deployment["spec"]["template"] = run.template
@@ -99,6 +103,14 @@ def test_the_update_waits_while_the_routes_endpoints_still_show_the_pool(make_se
     world = gpu_update(make_server, status(moved=LONG_AGO), batch="cpu")
     world.behind["batch"] = "gpu"
     assert world.plan().pools["gpu"].rollout.stage is Stage.HELD
+
+
+def test_the_edge_gets_its_time_from_when_the_endpoints_followed(make_server: MakeServer) -> None:
+    world = gpu_update(make_server, status(moved=LONG_AGO), batch="cpu")
+    world.written["batch"] = written(NOW - timedelta(seconds=1))
+    planned = world.plan()
+    assert planned.pools["gpu"].rollout.stage is Stage.HELD
+    assert planned.look_again == 4.0
 
 
 def test_once_the_edge_has_followed_the_update_runs_and_the_route_stays_away(make_server: MakeServer) -> None:

@@ -189,11 +189,14 @@ class _Planner:
     def _settling(self, route: RouteName, pool: PoolName, status: RouteStatus) -> float:
         """Seconds until everybody has followed a route away from a pool; not 0 while its pods are still behind it."""
         seconds = self.server.spec.routing.settle_seconds
+        service = route_object_name(self.server, route)
         mine = {pod["metadata"]["name"] for pod in self.seen.pool_pods(pool)}
-        behind = self.seen.ready_pods(route_object_name(self.server, route)) & mine
+        behind = self.seen.ready_pods(service) & mine
         if behind or self.seen.selected_pool(self.server, route) == pool:
             return max(1.0, seconds)
-        return remaining(moment(status.since), seconds, self.now)
+        # The endpoints may have followed the route late, and the edge follows them.
+        clocks = [moment(status.since), self.seen.endpoints_written(service)]
+        return max(remaining(clock, seconds, self.now) for clock in clocks if clock)
 
     def _pool(self, pool: PoolName, wait: Wait | None) -> PoolPlan:
         rollout, number = self.targets[pool], self.replicas[pool]
