@@ -33,6 +33,8 @@ COLDEST, HOTTEST = 1e-6, 1e6
 # Above any vocabulary, and small enough for every integer type on the way.
 MOST_TOKENS = 2**20
 
+ROW = ("timestamp", *COLUMNS)
+
 _ids = itertools.count(1)
 
 
@@ -176,10 +178,10 @@ def reply(question: Question, forecast: Forecast, versions: Versions) -> dict[st
     """The reply to a single request, and an element of the reply to a batch, which is a bare list."""
     if not np.isfinite(forecast.rows).all():
         raise ForecastError("The model's forecast is not finite.")
-    rows = zip(timestamps.written(question.future), forecast.rows.tolist(), strict=True)
+    rows = zip(timestamps.written(question.future), *forecast.rows.T.tolist(), strict=True)
     return {
         "series_id": question.series_id,
-        "prediction": [{"timestamp": moment} | dict(zip(COLUMNS, row, strict=True)) for moment, row in rows],
+        "prediction": [dict(zip(ROW, row, strict=True)) for row in rows],
         "model_version": versions.model,
         "tokenizer_version": versions.tokenizer,
         **forecast.extras,

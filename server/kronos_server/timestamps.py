@@ -15,7 +15,7 @@ Loc = tuple[str | int, ...]
 Spans = NDArray[np.timedelta64]
 
 EPOCH = datetime(1970, 1, 1)
-FIRST, LAST = np.datetime64("0001-01-01"), np.datetime64("9999-12-31T23:59:59.999999")
+FIRST, LAST = np.datetime64("0001-01-01T00:00:00.000000"), np.datetime64("9999-12-31T23:59:59.999999")
 MICROSECOND = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 FREQUENCY = re.compile(r"(\d{0,5})(s|min|m|h|H|d|D|b|B|w|W|M)")
@@ -50,16 +50,12 @@ def parse(values: Any, loc: Loc, most: int) -> Moments:
         raise InvalidRequest.at(loc, "must be a list of timestamps")
     if not 1 <= len(values) <= most:
         raise InvalidRequest.at(loc, f"must hold 1 to {most} timestamps, holds {len(values)}")
-    moments = _parse_quickly(values) or _parse_slowly(values, loc)
-    rising = moments.instants[1:] > moments.instants[:-1]
-    if not rising.all():
-        raise InvalidRequest.at((*loc, int(rising.argmin()) + 1), "must be after the timestamp before it")
-    return moments
+    return _parse_quickly(values) or _parse_slowly(values, loc)
 
 
 def _parse_quickly(values: list[Any]) -> Moments | None:
-    """ISO timestamps of one length and one ending (none, Z or an offset), by numpy; None where they are of another
-    kind."""
+    """Rising ISO timestamps of one length and one ending (none, Z or an offset), by numpy; None where they are of
+    another kind."""
     try:
         text, length, rows = "".join(values), len(values[0]), len(values)
         ending = ENDING.search(values[0], 10)
@@ -74,7 +70,13 @@ def _parse_quickly(values: list[Any]) -> Moments | None:
         return None
     span = np.full(rows, (offset or timedelta()) // MICROSECOND, dtype="timedelta64[us]") if offset else NO_SPAN
     instants: Times = np.subtract(clocks, span) if offset else clocks
-    return Moments(instants, span, offset is not None) if instants.min() >= FIRST and instants.max() <= LAST else None
+    within = instants[0] >= FIRST and instants[-1] <= LAST
+    return Moments(instants, span, offset is not None) if within and _rising(instants).all() else None
+
+
+def _rising(instants: Times) -> NDArray[np.bool_]:
+    """Whether each but the first is after the one before it, (rows - 1,)."""
+    return instants[1:] > instants[:-1]
 
 
 def _parse_slowly(values: list[Any], loc: Loc) -> Moments:
@@ -93,6 +95,9 @@ def _parse_slowly(values: list[Any], loc: Loc) -> Moments:
         instants = np.array([_microseconds(moment) for moment in sent], dtype="datetime64[us]")
     except OverflowError as error:
         raise InvalidRequest.at(loc, "is out of range: years 1 to 9999 in UTC") from error
+    rising = _rising(instants)
+    if not rising.all():
+        raise InvalidRequest.at((*loc, int(rising.argmin()) + 1), "must be after the timestamp before it")
     spans = [(moment.utcoffset() or timedelta()) // MICROSECOND for moment in sent]
     return Moments(instants, np.array(spans, dtype="timedelta64[us]") if any(spans) else NO_SPAN, aware)
 
@@ -116,16 +121,24 @@ def wall_clocks(past: Moments, future: Moments) -> tuple[Times, Times]:
 
 def written(moments: Moments) -> list[str]:
     """As the reply spells them: naive stays naive, UTC ends in Z, offsets stay, microseconds are kept."""
-    spans = np.broadcast_to(moments.offsets, moments.instants.shape).astype(np.int64).tolist()
-    clocks = moments.clocks.astype(np.int64).tolist()
-    return [_spelled(clock, span if moments.aware else None) for clock, span in zip(clocks, spans, strict=True)]
+    clocks = moments.clocks
+    seconds = clocks.astype("datetime64[s]")
+    spelled = np.datetime_as_string(seconds)
+    fractional = seconds != clocks
+    if fractional.any():
+        spelled = np.where(fractional, np.datetime_as_string(clocks), spelled)
+    naive: list[str] = spelled.tolist()
+    if not moments.aware:
+        return naive
+    spans = np.broadcast_to(moments.offsets, clocks.shape).astype(np.int64).tolist()
+    endings = {span: _ending(span) for span in set(spans)}
+    return [text + endings[span] for text, span in zip(naive, spans, strict=True)]
 
 
-def _spelled(clock: int, span: int | None) -> str:
-    naive = EPOCH + timedelta(microseconds=clock)
-    if not span:
-        return naive.isoformat() + ("" if span is None else "Z")
-    return naive.replace(tzinfo=timezone(timedelta(microseconds=span))).isoformat()
+def _ending(span: int) -> str:
+    """A UTC offset, in microseconds, as a timestamp ends in it."""
+    zone = timezone(timedelta(microseconds=span))
+    return EPOCH.replace(tzinfo=zone).isoformat()[len("1970-01-01T00:00:00") :] if span else "Z"
 
 
 def continued(past: Moments, horizon: int, freq: str | None, loc: Loc) -> Moments:
