@@ -34,6 +34,7 @@ _PROGRAMS = {
     "helm": ("kubernetes", "helm.sh/helm/v4/cmd/helm"),
     "contour": ("contour", "github.com/projectcontour/contour/cmd/contour"),
     "metrics-server": ("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),
+    "kwok": ("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
     "promtool": ("prometheus", "github.com/prometheus/prometheus/cmd/promtool"),
     "kubeconform": ("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"),
 }

@@ -1,9 +1,10 @@
 """etcd, API server, controller manager and scheduler."""
 
 import signal
+from pathlib import Path
 
 from cluster.binaries import program
-from cluster.layout import NODE_IP, SERVICE_CIDR, layout
+from cluster.layout import SERVICE_CIDR, Site, layout, local_site
 from cluster.pki import FRONT_PROXY
 from cluster.processes import require_running, run, start, stop, succeeds
 from cluster.progress import wait_for
@@ -17,7 +18,8 @@ rules:
 - {level: Metadata, userGroups: ["system:serviceaccounts"]}
 - {level: None}
 """
-_ETCD = "http://127.0.0.1:2379"
+
+Command = list[str | Path]
 
 
 def kubectl(*arguments: str) -> str:
@@ -32,20 +34,12 @@ def api_answers() -> bool:
 
 
 def start_control_plane() -> None:
-    _start_etcd()
-    _start_api_server()
+    site = local_site()
+    start("etcd", *etcd(site))
+    start("kube-apiserver", *api_server(site))
     wait_for("the API server being ready", _api_ready, 90)
-    for name, options in {
-        "kube-controller-manager": (
-            f"--root-ca-file={layout().pki}/ca.crt",
-            f"--service-account-private-key-file={layout().pki}/service-account.key",
-            "--use-service-account-credentials",
-            "--horizontal-pod-autoscaler-sync-period=5s",
-        ),
-        "kube-scheduler": (),
-    }.items():
-        kubeconfig = f"--kubeconfig={layout().config}/{name}.kubeconfig"
-        start(name, program(name), kubeconfig, "--leader-elect=false", "--bind-address=127.0.0.1", *options)
+    start("kube-controller-manager", *controller_manager(site), "--bind-address=127.0.0.1")
+    start("kube-scheduler", *scheduler(site), "--bind-address=127.0.0.1")
 
 
 def stop_control_plane() -> None:
@@ -59,29 +53,30 @@ def _api_ready() -> bool:
     return api_answers()
 
 
-def _start_etcd() -> None:
-    start(
-        "etcd",
+def etcd(site: Site) -> Command:
+    """Keeps nothing past a crash of the machine; in return no write waits for a disk."""
+    return [
         program("etcd"),
-        f"--data-dir={layout().etcd}",
-        f"--listen-client-urls={_ETCD}",
-        f"--advertise-client-urls={_ETCD}",
-        "--listen-peer-urls=http://127.0.0.1:2380",
+        f"--data-dir={site.files.etcd}",
+        f"--listen-client-urls={site.etcd_url}",
+        f"--advertise-client-urls={site.etcd_url}",
+        f"--listen-peer-urls=http://127.0.0.1:{site.etcd_peer_port}",
         "--unsafe-no-fsync",
         "--log-level=warn",
-    )
+    ]
 
 
-def _start_api_server() -> None:
-    pki = layout().pki
-    policy = layout().config / "audit-policy.yaml"
+def api_server(site: Site) -> Command:
+    """Writes the policy of its audit log, too."""
+    pki = site.files.pki
+    policy = site.files.config / "audit-policy.yaml"
     policy.write_text(_AUDIT_POLICY)
-    start(
-        "kube-apiserver",
+    return [
         program("kube-apiserver"),
-        f"--etcd-servers={_ETCD}",
-        f"--bind-address={NODE_IP}",
-        f"--advertise-address={NODE_IP}",
+        f"--etcd-servers={site.etcd_url}",
+        f"--bind-address={site.host}",
+        f"--secure-port={site.api_port}",
+        f"--advertise-address={site.host}",
         f"--service-cluster-ip-range={SERVICE_CIDR}",
         f"--client-ca-file={pki}/ca.crt",
         f"--tls-cert-file={pki}/apiserver.crt",
@@ -89,7 +84,7 @@ def _start_api_server() -> None:
         f"--kubelet-client-certificate={pki}/apiserver-kubelet.crt",
         f"--kubelet-client-key={pki}/apiserver-kubelet.key",
         "--kubelet-preferred-address-types=InternalIP",
-        *_aggregation(),
+        *_aggregation(site),
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={pki}/service-account.pub",
         f"--service-account-signing-key-file={pki}/service-account.key",
@@ -97,14 +92,31 @@ def _start_api_server() -> None:
         "--enable-admission-plugins=NodeRestriction",
         "--allow-privileged=true",
         f"--audit-policy-file={policy}",
-        f"--audit-log-path={layout().audit_log}",
+        f"--audit-log-path={site.files.audit_log}",
         "--audit-log-mode=blocking",
-    )
+    ]
 
 
-def _aggregation() -> list[str]:
+def controller_manager(site: Site) -> Command:
+    return [
+        program("kube-controller-manager"),
+        f"--kubeconfig={site.files.config}/kube-controller-manager.kubeconfig",
+        "--leader-elect=false",
+        f"--root-ca-file={site.files.pki}/ca.crt",
+        f"--service-account-private-key-file={site.files.pki}/service-account.key",
+        "--use-service-account-credentials",
+        "--horizontal-pod-autoscaler-sync-period=5s",
+    ]
+
+
+def scheduler(site: Site) -> Command:
+    kubeconfig = f"--kubeconfig={site.files.config}/kube-scheduler.kubeconfig"
+    return [program("kube-scheduler"), kubeconfig, "--leader-elect=false"]
+
+
+def _aggregation(site: Site) -> list[str]:
     """Lets other API servers, such as metrics-server, answer behind this one."""
-    pki = layout().pki
+    pki = site.files.pki
     return [
         f"--requestheader-client-ca-file={pki}/front-proxy-ca.crt",
         f"--requestheader-allowed-names={FRONT_PROXY}",

@@ -18,7 +18,6 @@ NODE_IP = "198.18.255.2"
 POD_CIDR = "198.18.0.0/24"
 SERVICE_CIDR = "198.18.128.0/20"
 FIRST_SERVICE_IP = "198.18.128.1"
-API_URL = f"https://{NODE_IP}:6443"
 INGRESS_URL = f"http://{NODE_IP}"
 CONTAINERD_SOCKET = "/run/kronos-containerd/containerd.sock"
 CGROUP_ROOT = "/kronos"
@@ -88,3 +87,27 @@ class Layout:
 
 def layout() -> Layout:
     return Layout(cache() / "cluster")
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a control plane keeps its files, and where it listens."""
+
+    files: Layout
+    host: str
+    api_port: int = 6443
+    etcd_port: int = 2379
+    etcd_peer_port: int = 2380
+
+    @property
+    def api_url(self) -> str:
+        return f"https://{self.host}:{self.api_port}"
+
+    @property
+    def etcd_url(self) -> str:
+        return f"http://127.0.0.1:{self.etcd_port}"
+
+
+def local_site() -> Site:
+    """The local cluster's control plane, on the address of its node."""
+    return Site(layout(), NODE_IP)

@@ -7,7 +7,7 @@ from cluster.binaries import NODE_PROGRAMS, RUNTIME_PROGRAMS, install_debian_pac
 from cluster.cgroups import create_cgroups, pod_processes, remove_cgroups
 from cluster.control_plane import api_answers, start_control_plane, stop_control_plane
 from cluster.ingress import start_ingress, stop_ingress
-from cluster.layout import BUILD, CONTAINERD_SOCKET, INGRESS_URL, cache, layout
+from cluster.layout import BUILD, CONTAINERD_SOCKET, INGRESS_URL, cache, layout, local_site
 from cluster.network import create_network, delete_network
 from cluster.node import start_node, stop_node
 from cluster.pki import create_certificates, create_kubeconfigs
@@ -71,8 +71,8 @@ def _start() -> None:
     files = layout()
     files.create()
     with step("make certificates and the network"):
-        create_certificates()
-        create_kubeconfigs()
+        create_certificates(local_site())
+        create_kubeconfigs(local_site())
         create_network()
         create_cgroups()
     with step("start containerd", files.logs / "containerd.log"):

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from cluster.layout import API_URL, FIRST_SERVICE_IP, NODE, NODE_IP, layout
+from cluster.layout import FIRST_SERVICE_IP, NODE, Site
 from cluster.processes import run
 
 # Python 3.13 verifies strictly (RFC 5280): an authority must say what its key is for, and name the keys.
@@ -30,23 +30,23 @@ _DAYS = "365"
 FRONT_PROXY = "front-proxy-client"
 
 
-def create_certificates() -> None:
+def create_certificates(site: Site) -> None:
     """Write the authorities, the certificates of the servers and the service account key."""
-    folder = layout().pki
+    folder = site.files.pki
     (folder / "ca.conf").write_text(_AUTHORITY)
     for authority in ("ca", "front-proxy-ca"):
         self_signed = ["-x509", "-days", _DAYS, "-config", str(folder / "ca.conf")]
         _request(folder / authority, f"/CN=kronos-{authority}", *self_signed)
-    addresses = [f"IP:{ip}" for ip in (NODE_IP, FIRST_SERVICE_IP, "127.0.0.1")]
-    _issue("apiserver", "/CN=kube-apiserver", f"subjectAltName={','.join(_SERVER_NAMES + addresses)}")
-    _issue("ingress", "/CN=ingress", f"subjectAltName=DNS:*.example.com,IP:{NODE_IP}")
-    _issue("apiserver-kubelet", "/O=system:masters/CN=kube-apiserver-kubelet")
-    _issue(FRONT_PROXY, f"/CN={FRONT_PROXY}", authority="front-proxy-ca")
+    addresses = [f"IP:{ip}" for ip in (site.host, FIRST_SERVICE_IP, "127.0.0.1")]
+    _issue(folder, "apiserver", "/CN=kube-apiserver", f"subjectAltName={','.join(_SERVER_NAMES + addresses)}")
+    _issue(folder, "ingress", "/CN=ingress", f"subjectAltName=DNS:*.example.com,IP:{site.host}")
+    _issue(folder, "apiserver-kubelet", "/O=system:masters/CN=kube-apiserver-kubelet")
+    _issue(folder, FRONT_PROXY, f"/CN={FRONT_PROXY}", authority="front-proxy-ca")
     run("openssl", "genrsa", "-out", folder / "service-account.key", "2048")
     run("openssl", "rsa", "-in", folder / "service-account.key", "-pubout", "-out", folder / "service-account.pub")
 
 
-def create_kubeconfigs() -> None:
+def create_kubeconfigs(site: Site) -> None:
     """Write a kubeconfig per client, under the names that Kubernetes' default roles are bound to."""
     for client, subject in {
         "admin": "/O=system:masters/CN=kronos-admin",
@@ -55,14 +55,13 @@ def create_kubeconfigs() -> None:
         "kube-proxy": "/CN=system:kube-proxy",
         "kubelet": f"/O=system:nodes/CN=system:node:{NODE}",
     }.items():
-        _issue(client, subject)
-        path = layout().config / f"{client}.kubeconfig"
-        path.write_text(json.dumps(_kubeconfig(client), indent=1))
+        _issue(site.files.pki, client, subject)
+        path = site.files.config / f"{client}.kubeconfig"
+        path.write_text(json.dumps(_kubeconfig(site, client), indent=1))
         path.chmod(0o600)
 
 
-def _issue(name: str, subject: str, *extensions: str, authority: str = "ca") -> None:
-    folder = layout().pki
+def _issue(folder: Path, name: str, subject: str, *extensions: str, authority: str = "ca") -> None:
     (folder / f"{name}.ext").write_text("\n".join([*_LEAF, *extensions]) + "\n")
     _request(folder / name, subject)
     signed: list[str | Path] = ["-CA", folder / f"{authority}.crt", "-CAkey", folder / f"{authority}.key"]
@@ -83,9 +82,9 @@ def _request(stem: Path, subject: str, *options: str) -> None:
     run("openssl", "req", "-new", *key, "-subj", subject, "-out", stem.with_suffix(".crt"), *options)
 
 
-def _kubeconfig(client: str) -> dict[str, object]:
-    folder = layout().pki
-    cluster = {"server": API_URL, "certificate-authority-data": _base64(folder / "ca.crt")}
+def _kubeconfig(site: Site, client: str) -> dict[str, object]:
+    folder = site.files.pki
+    cluster = {"server": site.api_url, "certificate-authority-data": _base64(folder / "ca.crt")}
     user = {
         "client-certificate-data": _base64(folder / f"{client}.crt"),
         "client-key-data": _base64(folder / f"{client}.key"),
