@@ -2,13 +2,15 @@
 
 import os
 import shutil
+import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from urllib.request import urlopen
 
 from cluster.layout import REPOSITORY, cache, fingerprint
 from cluster.processes import run, succeeds
-from cluster.progress import step
+from cluster.progress import say, step
 
 # Images cannot be pulled everywhere: debootstrap makes this one, and buildah finds it by the short name of Dockerfile.
 BASE = "localhost/debian:trixie-slim"
@@ -33,23 +35,25 @@ class Image:
     def tag(self) -> str:
         """Read from the files once: they may be edited while the image is built and loaded."""
         files = sorted(path for source in self.sources for path in _files(self.context / source))
-        return fingerprint(*(part for path in files for part in (str(path.relative_to(self.context)), path)))
+        contents = (part for path in files for part in (str(path.relative_to(self.context)), path))
+        return fingerprint(os.environ.get("KRONOS_TORCH_INDEX", ""), *contents)
 
     @property
     def reference(self) -> str:
         return f"{self.repository}:{self.tag}"
 
 
+_RECIPE = ("Dockerfile", "requirements/install.py", "requirements/installer.txt", "requirements/root.sh")
 OPERATOR = Image(
     "operator",
     REPOSITORY,
-    ("Dockerfile", "requirements/install.sh", "requirements/operator.txt", "operator/kronos_operator"),
+    (*_RECIPE, "requirements/operator.txt", "operator/kronos_operator"),
     "operator",
 )
 SERVER = Image(
     "server",
     REPOSITORY,
-    ("Dockerfile", "requirements/install.sh", "requirements/server.txt", "model", "server/kronos_server"),
+    (*_RECIPE, "requirements/server.txt", "model", "server/kronos_server"),
     "server",
 )
 WEIGHTS = Image(
@@ -73,6 +77,7 @@ def build_image(image: Image) -> None:
     if not docker():
         _make_base()
     with step(f"build image {image.reference}", log):
+        recipe += [f"--build-arg={name}={value}" for name, value in {**_labels(image), **_torch(image)}.items()]
         if docker():
             run("docker", "build", *recipe, "--tag", image.reference, image.context, log=log)
         else:
@@ -88,6 +93,29 @@ def docker() -> bool:
     return shutil.which("docker") is not None and succeeds("docker", "info")
 
 
+def _labels(image: Image) -> dict[str, str]:
+    """Build arguments that become labels: the version, and the commit where there is one."""
+    version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    if not succeeds("git", "-C", REPOSITORY, "rev-parse", "HEAD"):  # an archive of the sources
+        return {"VERSION": version, "REVISION": "unknown"}
+    edited = run("git", "-C", REPOSITORY, "status", "--porcelain", "--", *image.sources).strip()
+    commit = run("git", "-C", REPOSITORY, "rev-parse", "HEAD").strip()
+    return {"VERSION": version, "REVISION": f"{commit}-edited" if edited else commit}
+
+
+def _torch(image: Image) -> dict[str, str]:
+    """PyTorch's CPU build for the CPU server, where KRONOS_TORCH_INDEX names an index that can be reached."""
+    index = os.environ.get("KRONOS_TORCH_INDEX")
+    if image is not SERVER or not index:
+        return {}
+    try:
+        urlopen(index, timeout=10).close()
+    except OSError as error:
+        say(f"        KRONOS_TORCH_INDEX cannot be reached ({error}): taking the pinned torch instead")
+        return {}
+    return {"TORCH_INDEX": index, "TORCH_SHA256": os.environ.get("KRONOS_TORCH_SHA256", "")}
+
+
 def _prune(image: Image) -> None:
     """Drop older builds of an image, whose layers would fill the disk."""
     for reference in run("buildah", "images", "--format", "{{.Name}}:{{.Tag}}").split():
@@ -99,9 +127,10 @@ def _buildah() -> list[str | Path]:
     uv_cache = Path.home() / ".cache" / "uv"
     uv_cache.mkdir(parents=True, exist_ok=True)
     # The build sees the host's certificates, for networks that intercept TLS, and uv's downloads.
-    volumes = ["--volume=/etc/ssl/certs:/run/host-certs:ro", f"--volume={uv_cache}:/root/.cache/uv"]
-    trust = "--build-arg=SSL_CERT_FILE=/run/host-certs/ca-certificates.crt"
-    return ["buildah", "bud", "--isolation=chroot", "--layers", trust, *volumes]
+    volumes = ["--volume=/etc/ssl/certs:/run/host-certs:ro", f"--volume={uv_cache}:/run/uv-cache"]
+    arguments = ["SSL_CERT_FILE=/run/host-certs/ca-certificates.crt", "UV_CACHE_DIR=/run/uv-cache"]
+    build_args = [f"--build-arg={argument}" for argument in arguments]
+    return ["buildah", "bud", "--isolation=chroot", "--layers", *build_args, *volumes]
 
 
 def _make_base() -> None:
