@@ -20,14 +20,16 @@ def model(**fields: Any) -> Model:
 HUB: dict[str, Any] = {"name": "a/model", "revision": COMMIT, "tokenizer": {"name": "b/tokenizer", "revision": COMMIT}}
 
 
-def test_the_hub_is_asked_for_pinned_commits_before_the_server_starts() -> None:
+def test_the_hub_is_asked_for_pinned_commits_which_are_verified_before_the_server_starts() -> None:
     parts = checkpoint(model(**HUB))
-    commands = {each["name"]: " ".join(each["command"]) for each in parts.fetches}
     files = "config.json model.safetensors"
-    assert commands == {
-        "fetch-model": f"hf download a/model {files} --revision {COMMIT} --local-dir /models/a/model",
-        "fetch-tokenizer": f"hf download b/tokenizer {files} --revision {COMMIT} --local-dir /models/b/tokenizer",
-    }
+    model_at, tokenizer_at = (f"--revision {COMMIT} --local-dir /models/{name}" for name in ("a/model", "b/tokenizer"))
+    assert [(each["name"], " ".join(each["command"])) for each in parts.fetches] == [
+        ("fetch-model", f"hf download a/model {files} {model_at}"),
+        ("verify-model", f"hf cache verify a/model {model_at}"),
+        ("fetch-tokenizer", f"hf download b/tokenizer {files} {tokenizer_at}"),
+        ("verify-tokenizer", f"hf cache verify b/tokenizer {tokenizer_at}"),
+    ]
 
 
 def test_the_server_reads_what_was_fetched_and_cannot_change_it() -> None:

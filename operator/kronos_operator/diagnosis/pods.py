@@ -32,9 +32,9 @@ def image_pull(facts: Facts) -> Cause | None:
 
 
 def model_fetch(facts: Facts) -> Cause | None:
-    """The hub does not give the checkpoint."""
+    """The hub does not give the checkpoint, or gives another than it says."""
     for container in facts.containers():
-        if container.failed and container.status["name"].startswith("fetch-"):
+        if container.failed and container.status["name"].startswith(("fetch-", "verify-")):
             said = container.said[-500:] or f"exit code {container.ended.get('exitCode')}"
             cure = "check model.name, revision, the token's Secret and the way to the hub"
             return Cause("ModelFetch", f"pod {container.pod} cannot fetch the model: {said}. Cure: {cure}")

@@ -15,7 +15,7 @@ HUB_CACHE = "/tmp/hf"
 class Checkpoint:
     """The parts of a pod that concern its weights.
 
-    fetches: beginnings of the init containers that bring them.
+    fetches: beginnings of the init containers that bring and verify them, in their order.
     """
 
     variables: tuple[Manifest, ...]
@@ -62,20 +62,31 @@ def _from_hub(model: Model, source: ModelSource) -> Checkpoint:
         volumes=({"name": "model", "emptyDir": {}},),
         mounts=({**volume, "readOnly": True},),
         fetches=(
-            _fetch("fetch-model", model.name, model.revision, token, volume),
-            _fetch("fetch-tokenizer", tokenizer.name, tokenizer.revision, token, volume),
+            *_fetch("model", model.name, model.revision, token, volume),
+            *_fetch("tokenizer", tokenizer.name, tokenizer.revision, token, volume),
         ),
     )
 
 
-def _fetch(name: str, repository: str, revision: str | None, secret: str | None, volume: Manifest) -> Manifest:
-    """The part of an init container that says what it does; the hub's client verifies what it downloads."""
-    pinned = ["--revision", revision] if revision else []
-    target = ["--local-dir", f"{MODEL_ROOT}/{repository}"]
+def _fetch(
+    part: str, repository: str, revision: str | None, secret: str | None, volume: Manifest
+) -> tuple[Manifest, Manifest]:
+    """Download a repository's files, then compare them with the digests that the hub has for that commit.
+
+    The download itself compares only sizes.
+    """
+    where = [*(["--revision", revision] if revision else []), "--local-dir", f"{MODEL_ROOT}/{repository}"]
+    return (
+        _hub_client(f"fetch-{part}", ["download", repository, *CHECKPOINT_FILES, *where], secret, volume),
+        _hub_client(f"verify-{part}", ["cache", "verify", repository, *where], secret, volume),
+    )
+
+
+def _hub_client(name: str, arguments: list[str], secret: str | None, volume: Manifest) -> Manifest:
     token = {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": secret, "key": "token"}}}
     return {
         "name": name,
-        "command": ["hf", "download", repository, *CHECKPOINT_FILES, *pinned, *target],
+        "command": ["hf", *arguments],
         # Its last words become the condition's message: without colours.
         "env": [
             {"name": "HF_HOME", "value": HUB_CACHE},

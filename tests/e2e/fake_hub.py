@@ -1,0 +1,104 @@
+"""A hub of models for networks without one: the part of the Hugging Face API that its client asks for.
+
+Runs alone, `python fake_hub.py ROOT PORT`, and prints a line for every request. ROOT/OWNER/NAME holds a repository's
+files. Every commit of 40 hexadecimal digits that does not begin with 0 exists. Repositories of the owner `private`
+need the token `secret`; those of `broken` are sent with another byte in them than their digests say.
+Source: https://huggingface.co/docs/hub/api and what huggingface_hub 2 sends.
+"""
+
+import hashlib
+import json
+import re
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+TOKEN = "secret"
+_FILE = re.compile(r"/(?P<repository>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
+_TREE = re.compile(r"/api/models/(?P<repository>[^/]+/[^/]+)/tree/(?P<revision>[^/?]+)(\?.*)?")
+
+
+class Hub(BaseHTTPRequestHandler):
+    """Answers HEAD and GET for files, and GET for the facts about a repository."""
+
+    protocol_version = "HTTP/1.1"
+    root: Path
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: the answer is printed with what was asked."""
+
+    def _answer(self, with_body: bool) -> None:
+        status, headers, body = self._found()
+        print(self.command, self.path, status, flush=True)  # noqa: T201 - the test reads it
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def _found(self) -> tuple[int, dict[str, str], bytes]:
+        asked = _FILE.fullmatch(self.path) or _TREE.fullmatch(self.path)
+        if asked is None:
+            return 404, {}, b""
+        folder = self.root / asked["repository"]
+        secret = asked["repository"].startswith("private/") and self.headers["Authorization"] != f"Bearer {TOKEN}"
+        if secret or not folder.is_dir():
+            return 401, {"X-Error-Code": "RepoNotFound"}, b""  # as the real one: it does not tell which of the two
+        if asked["revision"].startswith("0") or len(asked["revision"]) != 40:
+            return 404, {"X-Error-Code": "RevisionNotFound"}, b""
+        if "path" in asked.groupdict():
+            return self._file(folder / asked["path"], asked["revision"])
+        return 200, {"Content-Type": "application/json"}, json.dumps(_tree(folder)).encode()
+
+    def _file(self, path: Path, commit: str) -> tuple[int, dict[str, str], bytes]:
+        if not path.is_file():
+            return 404, {"X-Error-Code": "EntryNotFound"}, b""
+        content = path.read_bytes()
+        headers = {"ETag": f'"{_sha256(path)}"', "X-Repo-Commit": commit}
+        if "broken" in path.parts and path.suffix == ".safetensors":
+            content = content[:-1] + bytes([content[-1] ^ 1])
+        return 200, headers, content
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _tree(folder: Path) -> list[dict[str, Any]]:
+    """Every file with the digest of its content: that of large files is the LFS object's."""
+    return [
+        {
+            "type": "file",
+            "path": str(path.relative_to(folder)),
+            "size": path.stat().st_size,
+            "oid": hashlib.sha1(b"blob %d\0" % path.stat().st_size + path.read_bytes()).hexdigest(),
+            **({"lfs": _large(path)} if path.suffix == ".safetensors" else {}),
+        }
+        for path in _files(folder)
+    ]
+
+
+def _large(path: Path) -> dict[str, Any]:
+    return {"oid": _sha256(path), "size": path.stat().st_size, "pointerSize": 134}
+
+
+def serve(root: Path, address: str, port: int) -> ThreadingHTTPServer:
+    """A hub that listens; the caller runs and closes it."""
+    return ThreadingHTTPServer((address, port), type("Hub", (Hub,), {"root": root}))
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), "0.0.0.0", int(sys.argv[2])).serve_forever()
