@@ -13,7 +13,11 @@ def live_deployment(pool: str = "cpu", desired: int = 1, ready: int | None = Non
     return {
         "kind": "Deployment",
         "metadata": {"name": f"kronos-{pool}", "generation": 1},
-        "spec": {"replicas": desired, "template": {"spec": {"containers": [{"name": "server", "resources": {}}]}}},
+        "spec": {
+            "replicas": desired,
+            "progressDeadlineSeconds": 600,
+            "template": {"spec": {"containers": [{"name": "server", "resources": {}}]}},
+        },
         "status": {**counts, **status},
     }
 

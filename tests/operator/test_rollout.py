@@ -1,5 +1,6 @@
 """Which template a pool runs in the end."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.operator.facts import container, live_deployment, live_pod
 OLD = Revision("old", {"metadata": {"labels": {}}}, 1)
 OLDER = Revision("older", {"metadata": {"labels": {}}}, 0)
 NEW = Revision("new", {"metadata": {"labels": {}}})
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 LATE = {"conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]}
 
 
@@ -36,6 +38,7 @@ def facts(**changes: Any) -> RolloutFacts:
         "rejected": None,
         "told": None,
         "stops": False,
+        "now": NOW,
     }
     return RolloutFacts(**{**start, **changes})
 
@@ -44,6 +47,10 @@ BACK_OFF = container(waiting={"reason": "ImagePullBackOff", "message": "no such 
 PULLING = container(waiting={"reason": "ErrImagePull"})
 NO_GPU = {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/1: 1 Insufficient nvidia.com/gpu."}]}
 NO_GPU_LIMIT = {"limits": {"nvidia.com/gpu": "1"}}
+
+
+def running(seconds: float) -> dict[str, Any]:
+    return container(running={"startedAt": (NOW - timedelta(seconds=seconds)).isoformat()})
 
 
 def crashed(times: int, **last: Any) -> dict[str, Any]:
@@ -57,7 +64,7 @@ def crashed(times: int, **last: Any) -> dict[str, Any]:
         facts(pods=(pod("new", crashed(3)),)),
         facts(pods=(pod("new", crashed(1, message="ModelInvalid: digest of model.safetensors is 12ab")),)),
         facts(pods=(pod("new", crashed(1, message="DeviceUnavailable: cuda:0, found cpu")),)),
-        facts(deployment=deployment("new", **LATE), pods=(pod("new", container(running={})),)),
+        facts(deployment=deployment("new", **LATE), pods=(pod("new", running(600)),)),
         facts(deployment=deployment("new", **LATE), pods=(pod("new", crashed(1)),)),
     ],
 )
@@ -73,7 +80,10 @@ def test_a_failed_template_is_rejected_and_the_last_that_worked_runs_again(faile
         facts(),
         facts(pods=(pod("new", PULLING),)),
         facts(pods=(pod("new", crashed(2)),)),
-        facts(pods=(pod("new", container(running={})),)),
+        facts(pods=(pod("new", running(6000)),)),
+        # Late, but the pod had to wait for a device, or still fetches its model.
+        facts(deployment=deployment("new", **LATE), pods=(pod("new", running(599)),)),
+        facts(deployment=deployment("new", **LATE), pods=(pod("new", initContainerStatuses=[running(6000)]),)),
         facts(pods=(pod("old", BACK_OFF),)),  # not a pod of the new template
         facts(deployment=deployment("new", **LATE), pods=(pod("new", **NO_GPU),)),
         facts(deployment=deployment("new", **LATE), pods=(pod("new", PULLING),)),

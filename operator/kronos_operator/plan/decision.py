@@ -123,6 +123,7 @@ class _Planner:
             rejected=before.rejected_revision if before else None,
             told=before.rejected_because if before else None,
             stops=self.server.pools[pool].rollout.on_failure == "Stop",
+            now=self.now,
         )
 
     def _candidate(self, pool: PoolName) -> Candidate:

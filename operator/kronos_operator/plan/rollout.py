@@ -1,12 +1,13 @@
 """Decides which template a pool runs: the wanted one, the present one for a while, or the last that worked."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from kronos_operator.api import Manifest
 from kronos_operator.diagnosis import Cause, Facts, root_cause
 from kronos_operator.identity import REVISION_LABEL
+from kronos_operator.plan.clocks import moment, remaining
 from kronos_operator.plan.revisions import Revision
 from kronos_operator.progress import is_late, running_digest
 
@@ -50,6 +51,7 @@ class RolloutFacts:
     stored: the templates that once worked, the latest last.
     rejected, told: digest that the status says failed, and why.
     stops: onFailure is Stop.
+    now: the time of this look.
     """
 
     wanted: Revision
@@ -59,6 +61,7 @@ class RolloutFacts:
     rejected: str | None
     told: str | None
     stops: bool
+    now: datetime
 
     @property
     def running(self) -> str | None:
@@ -95,7 +98,7 @@ def _failure(facts: RolloutFacts) -> Cause | None:
         return None
     new = tuple(pod for pod in facts.pods if pod["metadata"]["labels"].get(REVISION_LABEL) == wanted)
     evidence = Facts(facts.deployment, new)
-    return next((cause for check in VERDICTS if (cause := check(evidence)) is not None), None)
+    return _at_once(evidence) or _at_the_deadline(evidence, facts.now)
 
 
 def _at_once(evidence: Facts) -> Cause | None:
@@ -109,16 +112,25 @@ def _at_once(evidence: Facts) -> Cause | None:
     return cause if gave_up or crashed or cause.reason in HOPELESS else None
 
 
-def _at_the_deadline(evidence: Facts) -> Cause | None:
-    """Only where a new pod ran and did not become ready: a missing device, a quota or a slow pull is no failure."""
-    ran = any("running" in status.get("state", {}) or status.get("restartCount") for status in _statuses(evidence))
-    if not ran or not is_late(evidence.deployment):
+def _at_the_deadline(evidence: Facts, now: datetime) -> Cause | None:
+    """Only where a new pod failed, or had the whole time to become ready.
+
+    A missing device, a quota or a slow pull is no failure, nor is the start of a pod that had to wait for them.
+    """
+    if not is_late(evidence.deployment):
+        return None
+    if not any(status.get("restartCount") for status in _statuses(evidence)) and not _had_its_time(evidence, now):
         return None
     return root_cause(evidence) or Cause("ProgressDeadline", "its pods run but do not become ready")
 
 
+def _had_its_time(evidence: Facts, now: datetime) -> bool:
+    """Whether a server has run for as long as the deadline; the fetching of a model is a pull."""
+    deadline = evidence.deployment["spec"]["progressDeadlineSeconds"]
+    servers = [status for pod in evidence.pods for status in pod.get("status", {}).get("containerStatuses") or ()]
+    starts = [moment(status.get("state", {}).get("running", {}).get("startedAt")) for status in servers]
+    return any(start is not None and not remaining(start, deadline, now) for start in starts)
+
+
 def _statuses(evidence: Facts) -> list[Manifest]:
     return [container.status for container in evidence.containers()]
-
-
-VERDICTS: tuple[Callable[[Facts], Cause | None], ...] = (_at_once, _at_the_deadline)
