@@ -4,7 +4,7 @@ from kronos_operator.api import ROUTES, Condition, PoolName, Server
 from kronos_operator.api.status import Truth
 from kronos_operator.diagnosis import Cause, Facts, root_cause
 from kronos_operator.identity import pool_object_name, route_object_name
-from kronos_operator.kinds import HTTP_ROUTE, INGRESS
+from kronos_operator.kinds import DEPLOYMENT, HTTP_ROUTE, INGRESS
 from kronos_operator.observed import ObjectKey, Observed
 from kronos_operator.plan import Plan, PoolPlan, Stage
 from kronos_operator.plan.routing import OTHER
@@ -50,6 +50,8 @@ def pool_ready(server: Server, pool: PoolName, seen: Observed, planned: PoolPlan
     """Whether all pods of a pool are ready and of the wanted template; a pool of zero is as wished."""
     type_ = POOL_CONDITIONS[pool]
     deployment = seen.deployment(server, pool)
+    if problem := seen.problem(DEPLOYMENT, pool_object_name(server, pool)):
+        return _says(type_, False, problem.reason, str(problem))
     if deployment is None:
         return _says(type_, False, PROGRESSING, f"Deployment {pool_object_name(server, pool)} is not there yet")
     if planned.rollout.stage in (Stage.ROLLED_BACK, Stage.STOPPED):
@@ -132,7 +134,7 @@ def _stalled(server: Server, seen: Observed, plan: Plan) -> Condition:
         return _says("Stalled", True, "Paused", "spec.paused is true: nothing is changed until it is false")
     if seen.problems:
         problem = seen.problems[0]
-        return _says("Stalled", True, problem.reason, f"{problem.key.kind} {problem.key.name}: {problem.message}")
+        return _says("Stalled", True, problem.reason, str(problem))
     for pool, planned in plan.pools.items():
         reason = REASONS.get(planned.rollout.stage)
         if reason:

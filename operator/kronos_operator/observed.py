@@ -37,6 +37,9 @@ class Problem(NamedTuple):
     reason: str
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.key.kind} {self.key.name}: {self.message}"
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
@@ -56,6 +59,10 @@ class Observed:
     def object(self, kind: Kind, name: str) -> Manifest | None:
         """A live object, if it is there."""
         return self.objects.get(ObjectKey(kind.name, name))
+
+    def problem(self, kind: Kind, name: str) -> Problem | None:
+        """What kept an object from being applied, if anything did."""
+        return next((each for each in self.problems if each.key == ObjectKey(kind.name, name)), None)
 
     def deployment(self, server: Server, pool: PoolName) -> Manifest | None:
         """The pool's Deployment, if it is there."""

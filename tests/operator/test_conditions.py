@@ -112,3 +112,13 @@ def test_a_missing_gateway_api_is_told_with_its_cure(make_server: MakeServer) ->
     problem = Problem(ObjectKey("HTTPRoute", "kronos"), "GatewayAPIMissing", "install the Gateway API")
     found = look(make_server(GATEWAY), planned(), everything_ready(problems=(problem,)))
     assert (found["RouteReady"].reason, found["RouteReady"].message) == ("GatewayAPIMissing", "install the Gateway API")
+
+
+@pytest.mark.parametrize("reason", ["NameConflict", "Rejected"])
+def test_a_pool_whose_deployment_cannot_be_applied_says_why(make_server: MakeServer, reason: str) -> None:
+    problem = Problem(ObjectKey("Deployment", "kronos-cpu"), reason, "rename or delete it")
+    found = look(make_server(BOTH), planned(), everything_ready(problems=(problem,)))
+    for type_ in ("Ready", "CPUPoolReady"):
+        assert (found[type_].status, found[type_].reason) == ("False", reason)
+        assert found[type_].message == "Deployment kronos-cpu: rename or delete it"
+    assert found["GPUPoolReady"].status == "True"
