@@ -28,14 +28,11 @@ class Ended(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def hub() -> Iterator[str]:
     """The address of a hub with the demo checkpoint under several owners."""
-    root = tmp_path_factory.mktemp("hub")
-    for owner in ("public", "private", "broken"):
-        (root / owner).mkdir()
-        (root / owner / "model").symlink_to(CHECKPOINT)
-        (root / owner / "tokenizer").symlink_to(CHECKPOINT / "tokenizer")
-    server = serve(root, "127.0.0.1", 0)
+    folders = {"model": CHECKPOINT, "tokenizer": CHECKPOINT / "tokenizer"}
+    owners = ("public", "private", "broken")
+    server = serve({f"{owner}/{name}": folders[name] for owner in owners for name in folders}, "127.0.0.1", 0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
