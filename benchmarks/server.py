@@ -210,7 +210,7 @@ async def _beside(server: Served, work: Awaitable[Any], content: bytes) -> None:
 
 def _step_seconds(server: Served, work: Callable[[], Any]) -> float:
     """Mean seconds of the engine's steps during some work."""
-    names = ("kronos_engine_busy_seconds_total", "kronos_engine_steps_total")
+    names = ("kronos_engine_step_seconds_sum", "kronos_engine_step_seconds_count")
     before = [server.metric(name) for name in names]
     asyncio.run(work())
     time.sleep(1.5)  # the engine tells what it did once a second

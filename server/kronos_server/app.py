@@ -30,6 +30,7 @@ def create_service(settings: Settings, devices: Devices, on_lost: Callable[[str]
     dispatcher.watch(metrics.beat)
     metrics.queued.set_function(lambda: dispatcher.queued)
     metrics.cached.set_function(lambda: dispatcher.tokens)
+    metrics.cache_limit.set_function(lambda: dispatcher.most_tokens)
     return Service(
         settings=settings,
         devices=devices,

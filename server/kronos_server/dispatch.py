@@ -128,6 +128,11 @@ class Dispatcher:
         return sum(seat.tokens for seat in self._seats)
 
     @property
+    def most_tokens(self) -> int:
+        """Tokens that the engines can remember at a time."""
+        return sum(seat.warm.capacity.tokens for seat in self._seats if seat.warm)
+
+    @property
     def load(self) -> Load:
         """What there is to do."""
         waiting_seconds = sum(entry.cost.seconds for entry in self._queue)

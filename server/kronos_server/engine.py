@@ -42,6 +42,11 @@ class Run:
         """Whether its window has moved."""
         return self.run.slides
 
+    @property
+    def tokens(self) -> int:
+        """Rows drawn so far, over all paths."""
+        return self.run.steps * self.run.job.paths + self.run.path
+
 
 class Engine:
     """One model with its tokenizer on one device. Raises `ModelInvalid` where the checkpoint is not fit."""

@@ -13,6 +13,8 @@ from prometheus_client import (
 from kronos_server.worker import Heartbeat
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+STEP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+JOBS = (1, 2, 4, 8, 16, 32, 64)
 ROWS = (16, 32, 64, 128, 256, 512, 1024, 2048, 8192, 32768)
 
 
@@ -59,26 +61,36 @@ class Metrics:
         self.queue = Histogram(
             "kronos_queue_seconds", "From a job's arrival to its first computation.", buckets=SECONDS, registry=registry
         )
-        self.batch_size = Gauge("kronos_batch_size", "Jobs in a step.", ["device"], registry=registry)
-        self.steps = Counter("kronos_engine_steps_total", "Steps computed.", ["device"], registry=registry)
-        self.step_seconds = Counter(
+        self.batch_size = Histogram("kronos_batch_size", "Jobs in a step.", ["device"], buckets=JOBS, registry=registry)
+        self.step_seconds = Histogram(
+            "kronos_engine_step_seconds", "Seconds of a step.", ["device"], buckets=STEP_SECONDS, registry=registry
+        )
+        self.tokens = Counter(
+            "kronos_engine_tokens_total", "Tokens drawn: a K-line in a sample path.", ["device"], registry=registry
+        )
+        self.busy_seconds = Counter(
             "kronos_engine_busy_seconds_total",
-            "Seconds of computing.",
+            "Seconds of reading, stepping and decoding.",
             ["device"],
             registry=registry,
         )
         self.rows = Counter("kronos_forecast_rows_total", "K-lines forecast.", registry=registry)
         self.queued = Gauge("kronos_queued_jobs", "Jobs waiting for an engine.", registry=registry)
         self.cached = Gauge("kronos_cache_tokens", "Tokens that jobs under way remember at most.", registry=registry)
+        self.cache_limit = Gauge(
+            "kronos_cache_tokens_limit", "Tokens that the engines can remember at a time.", registry=registry
+        )
         self.size_rejections = Counter(
             "kronos_request_size_rejections_total", "Bodies above the size limit.", registry=registry
         )
 
     def beat(self, device: str, heartbeat: Heartbeat) -> None:
         """Takes note of what an engine did since its last heartbeat."""
-        self.batch_size.labels(device).set(heartbeat.batch_size)
-        self.steps.labels(device).inc(heartbeat.steps)
-        self.step_seconds.labels(device).inc(heartbeat.step_seconds)
+        for step in heartbeat.steps:
+            self.batch_size.labels(device).observe(step.jobs)
+            self.step_seconds.labels(device).observe(step.seconds)
+            self.tokens.labels(device).inc(step.tokens)
+        self.busy_seconds.labels(device).inc(heartbeat.busy_seconds)
 
     def text(self) -> bytes:
         """The exposition format."""

@@ -25,6 +25,10 @@ class Running(Protocol):
     def slides(self) -> bool:
         """Whether its window has moved, so that a step is as much work as reading the window."""
 
+    @property
+    def tokens(self) -> int:
+        """Rows drawn so far, over all paths."""
+
 
 Run = TypeVar("Run", bound=Running)
 
@@ -51,6 +55,15 @@ class Outcome:
     waited: float = 0.0
 
 
+@dataclass(frozen=True)
+class Step:
+    """One step as it went: the jobs in it, the tokens they drew, and seconds."""
+
+    jobs: int
+    tokens: int
+    seconds: float
+
+
 @dataclass(frozen=True, eq=False)
 class _Waiting:
     job: Job
@@ -75,7 +88,7 @@ class _Started(Generic[Run]):
 
 
 class Scheduler(Generic[Run]):
-    """Jobs waiting, stepping and finishing on one engine. A turn is one step; nothing here blocks or waits."""
+    """Jobs waiting, stepping and finishing on one engine. A turn holds one step; nothing here blocks or waits."""
 
     def __init__(self, engine: Engine[Run], most: int, time_limit: float, clock: Callable[[], float]) -> None:
         self._engine = engine
@@ -87,16 +100,17 @@ class Scheduler(Generic[Run]):
         self._finishing: deque[_Started[Run]] = deque()
         self._cancelled: set[int] = set()
         self._outcomes: list[Outcome] = []
+        self._steps: list[Step] = []
 
     @property
     def idle(self) -> bool:
         """Whether a turn would do nothing."""
         return not (self._waiting or self._stepping or self._finishing)
 
-    @property
-    def batch_size(self) -> int:
-        """Jobs in the next step."""
-        return len(self._stepping)
+    def take_steps(self) -> tuple[Step, ...]:
+        """The steps since this was asked last."""
+        steps, self._steps = tuple(self._steps), []
+        return steps
 
     def add(self, job: Job) -> None:
         """Queues a job; its time starts now."""
@@ -162,12 +176,17 @@ class Scheduler(Generic[Run]):
             self._stepping.append(sliding)
         if not batch:
             return
+        runs = [entry.run for entry in batch]
+        began, before = self._clock(), sum(run.tokens for run in runs)
         try:
-            self._engine.step([entry.run for entry in batch])
+            self._engine.step(runs)
         except OutOfMemory:
             everything = [entry.entry for entry in self._stepping]
             self._stepping.clear()
             self._again(everything)
+        else:
+            tokens = sum(run.tokens for run in runs) - before
+            self._steps.append(Step(len(runs), tokens, self._clock() - began))
         self._finishing.extend(entry for entry in self._stepping if entry.run.done)
         self._stepping = deque(entry for entry in self._stepping if not entry.run.done)
 

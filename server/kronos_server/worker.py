@@ -18,7 +18,7 @@ from kronos_server.checkpoints import Sources
 from kronos_server.errors import StartFailed
 from kronos_server.estimates import Capacity
 from kronos_server.forecasts import Job, Sampling, Versions
-from kronos_server.scheduler import Outcome, Scheduler
+from kronos_server.scheduler import Outcome, Scheduler, Step
 from kronos_server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -48,11 +48,10 @@ class Warm:
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """The engine's loop turns: what it did since the last one, and the jobs in its next step."""
+    """The engine's loop turns: its steps since the last one, and the seconds it computed, reading and decoding too."""
 
-    batch_size: int
-    steps: int
-    step_seconds: float
+    steps: tuple[Step, ...]
+    busy_seconds: float
 
 
 @dataclass(frozen=True)
@@ -179,22 +178,21 @@ def _warm_up(scheduler: Scheduler[Any]) -> None:
 
 
 def _turn_forever(pipe: Connection, scheduler: Scheduler[Any]) -> None:
-    beat, steps, step_seconds = time.monotonic(), 0, 0.0
+    beat, busy_seconds = time.monotonic(), 0.0
     while True:
         while pipe.poll(HEARTBEAT_SECONDS if scheduler.idle else 0):
             order: Order = pipe.recv()
             if order is None:
                 return
             _obey(order, scheduler)
-        began = time.monotonic()
-        busy = not scheduler.idle
+        began, busy = time.monotonic(), not scheduler.idle
         for outcome in scheduler.turn():
             pipe.send(outcome)
         now = time.monotonic()
-        steps, step_seconds = steps + busy, step_seconds + busy * (now - began)
+        busy_seconds += busy * (now - began)
         if now - beat >= HEARTBEAT_SECONDS:
-            pipe.send(Heartbeat(scheduler.batch_size, steps, step_seconds))
-            beat, steps, step_seconds = now, 0, 0.0
+            pipe.send(Heartbeat(scheduler.take_steps(), busy_seconds))
+            beat, busy_seconds = now, 0.0
 
 
 def _obey(order: Job | Cancel, scheduler: Scheduler[Any]) -> None:

@@ -222,13 +222,13 @@ def test_an_engine_without_a_sign_of_life_fails_liveness(monkeypatch: pytest.Mon
     later = time.monotonic() + 61
     monkeypatch.setattr(time, "monotonic", lambda: later)
     assert not bench.dispatcher.alive()
-    bench.dispatcher.report(bench.engines[0], Heartbeat(0, 0, 0.0))
+    bench.dispatcher.report(bench.engines[0], Heartbeat((), 0.0))
     assert bench.dispatcher.alive()
 
 
 def test_heartbeats_are_passed_on_with_their_device() -> None:
     seen: list[Any] = []
     bench = Bench().warm()
-    bench.dispatcher.watch(lambda device, heartbeat: seen.append((device, heartbeat.batch_size)))
-    bench.dispatcher.report(bench.engines[0], Heartbeat(7, 0, 0.0))
-    assert seen == [("cpu:0", 7)]
+    bench.dispatcher.watch(lambda device, heartbeat: seen.append((device, heartbeat.busy_seconds)))
+    bench.dispatcher.report(bench.engines[0], Heartbeat((), 7.0))
+    assert seen == [("cpu:0", 7.0)]

@@ -8,14 +8,14 @@ import pytest
 
 from kronos_server.errors import ClientGone, DeadlineExceeded, ForecastError, OutOfMemory, Unavailable
 from kronos_server.forecasts import Forecast, Job, Sampling
-from kronos_server.scheduler import Outcome, Scheduler
+from kronos_server.scheduler import Outcome, Scheduler, Step
 
 START = np.datetime64("2024-01-02", "us")
 
 
-def job(number: int, horizon: int = 2, deadline: float = 1e9) -> Job:
+def job(number: int, horizon: int = 2, deadline: float = 1e9, samples: int = 1) -> Job:
     times = START + np.arange(horizon) * np.timedelta64(1, "m")
-    return Job(number, np.ones((1, 6)), times[:1], times, Sampling(1.0, 0, 0.9, 1), deadline)
+    return Job(number, np.ones((1, 6)), times[:1], times, Sampling(1.0, 0, 0.9, samples), deadline)
 
 
 @dataclass(eq=False)
@@ -30,6 +30,10 @@ class Counting:
     @property
     def done(self) -> bool:
         return self.steps == self.job.horizon
+
+    @property
+    def tokens(self) -> int:
+        return self.steps * self.job.sampling.sample_count
 
 
 @dataclass
@@ -221,3 +225,13 @@ def test_an_outcome_tells_how_long_the_job_waited_and_took() -> None:
     assert isinstance(outcome.result, Forecast)
     assert outcome.waited == pytest.approx(4.0)
     assert outcome.result.seconds == pytest.approx(3.0)
+
+
+def test_every_step_is_told_once_with_its_jobs_and_tokens() -> None:
+    engine = CountingEngine(seconds=0.25)
+    running = scheduler(engine)
+    running.add(job(1, horizon=2))
+    running.add(job(2, horizon=1, samples=5))
+    finish_all(running)
+    assert running.take_steps() == (Step(1, 1, 0.25), Step(2, 6, 0.25))
+    assert running.take_steps() == ()
