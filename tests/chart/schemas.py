@@ -49,6 +49,7 @@ def custom() -> Iterator[tuple[tuple[str, ...], Schema]]:
         CHART / "crds/kronosdeployments.yaml",
         gateway / "gateway.networking.k8s.io_httproutes.yaml",
         monitoring / "monitoring.coreos.com_podmonitors.yaml",
+        monitoring / "monitoring.coreos.com_servicemonitors.yaml",
         monitoring / "monitoring.coreos.com_prometheusrules.yaml",
     ):
         spec = yaml.safe_load(path.read_text())["spec"]

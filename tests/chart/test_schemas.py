@@ -14,7 +14,7 @@ EVERYTHING: dict[str, Any] = {
     "commonLabels": {"team": "quant"},
     "imagePullSecrets": [{"name": "registry"}],
     "operator": {
-        "replicas": 2,
+        "replicas": 3,
         "priorityClassName": "system-cluster-critical",
         "nodeSelector": {"pool": "system"},
         "tolerations": [{"key": "system", "operator": "Exists", "effect": "NoSchedule"}],
@@ -24,10 +24,11 @@ EVERYTHING: dict[str, Any] = {
     "monitoring": {name: {"enabled": True} for name in ("podMonitor", "alerts", "dashboards")},
     "kronosDeployment": {"spec": {"gpu": {"replicas": 1}}},
 }
+BY_SERVICES = {"monitoring": {"serviceMonitor": {"enabled": True}}}
 
 
 @pytest.mark.parametrize("watched", [[], ["forecasts", "desk"]])
-@pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["default", "everything"])
+@pytest.mark.parametrize("values", [{}, EVERYTHING, BY_SERVICES], ids=["default", "everything", "by services"])
 def test_the_charts_manifests_are_valid(helm: Helm, schemas: str, values: dict[str, Any], watched: list[str]) -> None:
     done = check(schemas, helm.render(watchNamespaces=watched, **values).text)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -32,6 +32,7 @@ _PROGRAMS = {
     "coredns": ("kubernetes", "./coredns"),
     "pause": ("kubernetes", "./pause"),
     "helm": ("kubernetes", "helm.sh/helm/v4/cmd/helm"),
+    "helm3": ("helm3", "helm.sh/helm/v3/cmd/helm"),
     "contour": ("contour", "github.com/projectcontour/contour/cmd/contour"),
     "metrics-server": ("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),
     "kwok": ("kwok", "sigs.k8s.io/kwok/cmd/kwok"),

@@ -44,7 +44,8 @@ def install(target: Target) -> None:
 def values() -> dict[str, Any]:
     """What differs from the chart's defaults: our images, weights that need no network, and GPUs without a device."""
     return {
-        "operator": {"image": _reference(OPERATOR)},
+        # One node holds everything: a second operator would be lost with the first.
+        "operator": {"image": _reference(OPERATOR), "replicas": 1},
         "server": {"images": {"cpu": _reference(SERVER), "gpu": _reference(SERVER)}},
         "defaultModel": {
             "name": "kronos-demo",
