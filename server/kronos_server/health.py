@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import psutil
 from fastapi import APIRouter, Response
@@ -9,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from kronos_server.dispatch import Phase
+from kronos_server.openapi import CARRIED
 from kronos_server.service import Service
 
 MEGABYTE = 1024**2
@@ -95,37 +97,43 @@ class Health(BaseModel):
 def health_routes(service: Service) -> APIRouter:
     """`/`, `/v1/healthz`, `/v1/healthz/detailed`, `/v1/readyz` and `/v1/metrics`."""
     router = APIRouter(tags=["health"])
+    carried: dict[int | str, Any] = {200: {"headers": CARRIED}}
 
-    @router.get("/")
+    @router.get("/", responses=carried)
     async def root() -> Name:
         """The name of the application; load balancers probe it."""
         return Name(message=service.settings.app_name)
 
-    @router.get("/v1/healthz", response_model=Liveness, responses={503: {"model": Liveness}})
+    @router.get("/v1/healthz", response_model=Liveness, responses=carried | _unready(Liveness))
     async def healthz() -> Response:
         """Liveness: the process answers, and its engines turn."""
         alive = service.dispatcher.alive()
         return JSONResponse({"status": "ok" if alive else "stalled"}, 200 if alive else 503)
 
-    @router.get("/v1/healthz/detailed")
+    @router.get("/v1/healthz/detailed", responses=carried)
     async def detailed() -> Health:
         """Model, memory, disk and device; always 200."""
         return _health(service)
 
-    @router.get("/v1/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
+    @router.get("/v1/readyz", response_model=Readiness, responses=carried | _unready(Readiness))
     async def readyz() -> Response:
         """Readiness: a warm-up forecast ran on every device, and the server is not ending."""
         ready = service.dispatcher.phase is Phase.READY
         return JSONResponse(_readiness(service).model_dump(), 200 if ready else 503)
 
     if service.settings.enable_metrics:
+        text: dict[int | str, Any] = {200: {"content": {"text/plain": {}}, "headers": CARRIED}}
 
-        @router.get("/v1/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+        @router.get("/v1/metrics", response_class=Response, responses=text)
         async def metrics() -> Response:
             """Prometheus metrics."""
             return Response(service.metrics.text(), media_type=EXPOSITION)
 
     return router
+
+
+def _unready(model: type[BaseModel]) -> dict[int | str, Any]:
+    return {503: {"model": model, "headers": CARRIED}}
 
 
 def _readiness(service: Service) -> Readiness:

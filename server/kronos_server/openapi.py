@@ -21,6 +21,32 @@ PROBLEMS = {
     504: "Not finished in time.",
 }
 
+
+def _told(kind: str, text: str, required: bool = True, **limits: Any) -> dict[str, Any]:
+    """A header of a reply."""
+    return {"description": text, "required": required, "schema": {"type": kind, **limits}}
+
+
+CARRIED = {
+    "X-Request-ID": _told("string", "The id of the request: yours, or one made here."),
+    "X-Kronos-Pool": _told("string", "The pool that answers.", enum=["cpu", "gpu"]),
+    "X-Kronos-Device": _told("string", "The devices that computed, else those of the pod: cpu, cuda:0, ..."),
+    "X-Kronos-Pod": _told("string", "The pod that answers."),
+    "X-Backend-Used": _told("string", "The pool by its old name.", enum=["kronos_cpu", "kronos_gpu"]),
+}
+"""What every reply carries."""
+
+_LIST = r"^\d+(,\d+)*$"
+ACCOUNT = {
+    "X-Kronos-Context-Used": _told("string", "Rows the model saw at its first step, by item.", False, pattern=_LIST),
+    "X-Kronos-Slid-Steps": _told("string", "Steps whose window had moved, by item.", False, pattern=_LIST),
+}
+"""What a forecast carries too; left out of batches too long for a header."""
+
+RETRY_AFTER = {"Retry-After": _told("integer", "Seconds until another try may succeed.", minimum=1)}
+ASKS_FOR_KEY = {"WWW-Authenticate": _told("string", "How to send a key.", enum=["Bearer"])}
+OF_PROBLEMS = {401: ASKS_FOR_KEY, 429: RETRY_AFTER, 503: RETRY_AFTER}
+
 _TIMES = ["2024-01-02T09:30:00", "2024-01-02T09:35:00"]
 EXAMPLE = {
     "series_id": "AAPL",
@@ -38,9 +64,12 @@ EXAMPLE = {
 def description(endpoint: str, pool: str | None) -> dict[str, Any]:
     """The arguments of a route that describe it: summary, bodies, replies and headers."""
     series, where = "one series" if endpoint == "single" else "several series", f" on the {pool} pool" if pool else ""
-    responses: dict[int | str, Any] = {status: _problem(text) for status, text in PROBLEMS.items()}
+    responses: dict[int | str, Any] = {status: _problem(status, text) for status, text in PROBLEMS.items()}
+    headers = CARRIED | ACCOUNT
+    responses[200] = {"headers": headers}
     if endpoint == "batch":
-        responses[207] = {"model": list[ForecastReply | PartReply], "description": "Some items failed (partial=true)."}
+        text = "Some items failed (partial=true)."
+        responses[207] = {"model": list[ForecastReply | PartReply], "description": text, "headers": headers}
     return {
         "summary": f"Forecast {series}{where}",
         "response_model": ForecastReply if endpoint == "single" else list[ForecastReply],
@@ -58,8 +87,9 @@ def _body(endpoint: str) -> dict[str, Any]:
     return {"schema": _inlined(BatchRequest), "example": {"items": [EXAMPLE]}}
 
 
-def _problem(text: str) -> dict[str, Any]:
-    return {"description": text, "content": {"application/problem+json": {"schema": _inlined(Problem)}}}
+def _problem(status: int, text: str) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": _inlined(Problem)}}
+    return {"description": text, "content": content, "headers": CARRIED | OF_PROBLEMS.get(status, {})}
 
 
 def _inlined(model: type[BaseModel]) -> Any:
