@@ -40,11 +40,11 @@ def live_pod(pool: str = "cpu", name: str = "pod-0", **status: Any) -> Manifest:
     return {"metadata": {"name": name, "labels": {"kronos.dev/pool": pool}}, "status": status}
 
 
-def container(**state: Any) -> dict[str, Any]:
+def container(name: str = "server", **state: Any) -> dict[str, Any]:
     """A container status: waiting=..., terminated=..., last=..., ready=..., restarts=..."""
     last = state.pop("last", None)
     return {
-        "name": "server",
+        "name": name,
         "image": "server:1",
         "ready": state.pop("ready", False),
         "restartCount": state.pop("restarts", 0),

@@ -47,6 +47,8 @@ def diagnose(*pods: dict[str, Any], deployment: Manifest | None = None) -> Cause
         ({"containerStatuses": [container(running={}, last={"reason": "Error", "exitCode": 1})]}, "CrashLoop"),
         ({"containerStatuses": [container(running={}, last={"message": "ModelInvalid: x"})]}, "ModelInvalid"),
         ({"containerStatuses": [container(running={}, last={"message": "DeviceUnavailable: x"})]}, "DeviceUnavailable"),
+        ({"initContainerStatuses": [container("fetch-model", terminated={"exitCode": 1})]}, "ModelFetch"),
+        ({"initContainerStatuses": [container("verify-model", terminated={"exitCode": 1})]}, "ModelFetch"),
     ],
 )
 def test_a_pods_state_names_its_cause(status: dict[str, Any], reason: str) -> None:
@@ -119,6 +121,17 @@ def test_a_message_names_the_pod_and_what_the_server_said() -> None:
     assert cause
     assert "pod-0" in cause.message
     assert "missing tensor head.weight" in cause.message
+
+
+@pytest.mark.parametrize(
+    ("said", "cure"),
+    [("ModelInvalid: its sha256 is another", "correct model.sha256"), ("DeviceUnavailable: no cuda", "driver")],
+)
+def test_what_the_server_says_of_its_end_comes_with_a_cure(said: str, cure: str) -> None:
+    cause = diagnose({"containerStatuses": [container(terminated={"exitCode": 1, "message": said})]})
+    assert cause
+    assert said.partition(": ")[2] in cause.message
+    assert cure in cause.message
 
 
 @pytest.mark.parametrize(

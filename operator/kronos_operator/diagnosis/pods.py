@@ -41,23 +41,23 @@ def model_fetch(facts: Facts) -> Cause | None:
     return None
 
 
-def _left(facts: Facts, reason: str) -> Cause | None:
+def _left(facts: Facts, reason: str, cure: str) -> Cause | None:
     """What a server left as its termination message, where it begins with this reason."""
     for container in facts.containers():
         if container.failed and container.said.startswith(f"{reason}:"):
             said = container.said.removeprefix(f"{reason}:").strip()
-            return Cause(reason, f"the server of pod {container.pod} ended: {said}")
+            return Cause(reason, f"the server of pod {container.pod} ended: {said}. Cure: {cure}")
     return None
 
 
 def model_invalid(facts: Facts) -> Cause | None:
     """The checkpoint is missing, broken or not the one that was asked for."""
-    return _left(facts, "ModelInvalid")
+    return _left(facts, "ModelInvalid", "correct model.sha256, or the files that model.source leads to")
 
 
 def device_unavailable(facts: Facts) -> Cause | None:
     """The node gives the container no device that the server could use."""
-    return _left(facts, "DeviceUnavailable")
+    return _left(facts, "DeviceUnavailable", "check the node's driver and device plugin, and runtimeClassName")
 
 
 def out_of_memory(facts: Facts) -> Cause | None:
