@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ LISTENING = re.compile(r"Uvicorn running on (http://[\d.:]+)")
 class RunningServer:
     """A server process of its own, and a client for it."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, program: Sequence[str] = ("-m", "kronos_server"), **settings: str) -> None:
         self.log_file = folder / "server.log"
         self.termination_log = folder / "termination-log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("KRONOS_")}
@@ -41,7 +41,7 @@ class RunningServer:
             "KRONOS_TERMINATION_LOG": str(self.termination_log),
         } | {f"KRONOS_{name.upper()}": value for name, value in settings.items()}
         with self.log_file.open("wb") as log:
-            command = [sys.executable, "-m", "kronos_server"]
+            command = [sys.executable, *program]
             self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         self._client: httpx.Client | None = None
 

@@ -24,7 +24,7 @@ def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., R
     """Starts servers with settings of their own; they end with the test."""
     started: list[RunningServer] = []
 
-    def start(**settings: str) -> RunningServer:
+    def start(**settings: Any) -> RunningServer:
         started.append(RunningServer(tmp_path_factory.mktemp("server"), **settings))
         return started[-1]
 
