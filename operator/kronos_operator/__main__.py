@@ -15,7 +15,7 @@ from kubernetes.aio.client import ApiClient
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from kronos_operator.cluster import Cluster, Key
-from kronos_operator.connection import PASSING, Connection, always
+from kronos_operator.connection import PASSING, Connection, always, asked_delay
 from kronos_operator.handlers import kopf_settings, registry
 from kronos_operator.leadership import Leadership, LeadershipLost
 from kronos_operator.lease import ClusterLease
@@ -66,7 +66,7 @@ class Operator:
         self._cluster = Cluster(Connection(client, self._leadership.check if self._leadership else always))
         self._metrics = Metrics()
         reconciler = Reconciler(self._cluster, settings, self._metrics, lambda: datetime.now(UTC))
-        self._queue: WorkQueue[Key] = WorkQueue(reconciler, passing=PASSING)
+        self._queue: WorkQueue[Key] = WorkQueue(reconciler, passing=PASSING, asked_delay=asked_delay)
         self._resync = Resync(self._keys, self._queue, settings.resync_seconds)
         self._watching = asyncio.Event()
         self._leading = False

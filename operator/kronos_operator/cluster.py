@@ -36,6 +36,9 @@ EXPLAINED_PODS = 4
 NAME_CONFLICT = "NameConflict"
 # The API server's word for it, among the causes of a 403.
 NAMESPACE_TERMINATING = "NamespaceTerminating"
+# The API server's word for a field that somebody else applied, among the causes of a 409. Any other 409 tells that the
+# object changed under our hands, and the next look finds it as it is then.
+FIELD_CONFLICT = "FieldManagerConflict"
 # Answers about the object itself; others are about the API server, and pass.
 ABOUT_THE_OBJECT = {400: "Rejected", 403: "Forbidden", 409: NAME_CONFLICT, 422: "Rejected"}
 
@@ -252,6 +255,7 @@ def _explained(refused: Refused) -> tuple[str, str]:
     if NAMESPACE_TERMINATING in refused.causes:
         raise Ending(refused.message)
     reason = ABOUT_THE_OBJECT.get(refused.status)
-    if reason is None:
+    overtaken = refused.status == 409 and refused.reason != NAME_CONFLICT and FIELD_CONFLICT not in refused.causes
+    if reason is None or overtaken:
         raise refused
     return reason, refused.message

@@ -15,18 +15,31 @@ Query = list[tuple[str, str]]
 
 
 class Refused(Exception):
-    """The API server answered with an error."""
+    """The API server answered with an error; retry_after: the seconds that it asks to wait, 0 where it asks nothing."""
 
-    def __init__(self, status: int, reason: str, message: str, causes: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        causes: frozenset[str] = frozenset(),
+        retry_after: float = 0,
+    ) -> None:
         super().__init__(f"{status} {reason}: {message}")
         self.status = status
         self.reason = reason
         self.message = message
         self.causes = causes
+        self.retry_after = retry_after
 
 
 # Failures that say that the API server is away, busy or unwilling, and nothing about the program.
 PASSING = (Refused, TimeoutError, aiohttp.ClientError, OSError)
+
+
+def asked_delay(error: Exception) -> float:
+    """The seconds for which the API server wants no further request like the one that failed."""
+    return error.retry_after if isinstance(error, Refused) else 0.0
 
 
 def always() -> None:
@@ -78,17 +91,18 @@ class Connection:
         response = await self._client.call_api(*request, _request_timeout=TIMEOUT)
         text: bytes = await response.response.read()
         if response.status >= 400:
-            raise _refusal(response.status, text)
+            raise _refusal(response.status, text, response.response.headers.get("Retry-After", ""))
         content: Manifest = json.loads(text)
         return content
 
 
-def _refusal(status: int, text: bytes) -> Refused:
+def _refusal(status: int, text: bytes, retry_after: str) -> Refused:
     """An answer as an error; a group that is not served is answered in plain text."""
+    seconds = float(retry_after) if retry_after.isdigit() else 0.0
     try:
         content = json.loads(text)
         causes = (content.get("details") or {}).get("causes") or []
         words = frozenset(cause.get("reason", "") for cause in causes)
-        return Refused(status, content.get("reason", ""), content.get("message", ""), words)
+        return Refused(status, content.get("reason", ""), content.get("message", ""), words, seconds)
     except (ValueError, AttributeError):
-        return Refused(status, "", text.decode(errors="replace").strip()[:1000])
+        return Refused(status, "", text.decode(errors="replace").strip()[:1000], retry_after=seconds)

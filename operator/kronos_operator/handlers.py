@@ -9,13 +9,18 @@ from kronos_operator.api import GROUP, PLURAL, VERSION
 from kronos_operator.cluster import Key
 from kronos_operator.identity import DEPLOYMENT_LABEL, FIELD_MANAGER
 from kronos_operator.kinds import OBSERVED
-from kronos_operator.workqueue import WorkQueue
+from kronos_operator.workqueue import Urgency, WorkQueue
 
 # An API server may be away for long: nearly an hour before the process gives up and is started again.
 RECONNECT_SECONDS = [1, 1, 2, 3, *[5] * 700]
 
 # What we write comes back as events, and one change of a pool as several: they are answered together.
 ECHO_SECONDS = 0.15
+
+# By an event's type; kopf gives None for what is there when it begins, and again after a gap.
+EDITS: dict[str | None, Urgency] = {None: Urgency.LOW, "ADDED": Urgency.NORMAL, "MODIFIED": Urgency.HIGH}
+# What becomes of owned objects may move a route; that one is there is what we have just seen to.
+CHANGES = {"MODIFIED", "DELETED"}
 
 Login = Callable[..., kopf.ConnectionInfo | None]
 
@@ -31,15 +36,20 @@ def registry(queue: WorkQueue[Key], login: Login = kopf.login_via_client) -> kop
     kopf.on.login(registry=handlers)(login)
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
-    async def resource(namespace: str | None, name: str, meta: kopf.Meta, status: kopf.Status, **_: Any) -> None:
+    async def resource(
+        type: str | None, namespace: str | None, name: str, meta: kopf.Meta, status: kopf.Status, **_: Any
+    ) -> None:
         key = Key(str(namespace), name)
-        if meta.get("generation") != status.get("observedGeneration"):
+        if type == "DELETED":
             queue.add(key)
+        elif meta.get("generation") != status.get("observedGeneration"):
+            queue.add(key, EDITS[type])
         else:
-            queue.add_after(key, ECHO_SECONDS)
+            queue.add_after(key, ECHO_SECONDS, Urgency.LOW)
 
-    async def owned(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
-        queue.add_after(Key(str(namespace), labels[DEPLOYMENT_LABEL]), ECHO_SECONDS)
+    async def owned(type: str | None, namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
+        urgency = Urgency.NORMAL if type in CHANGES else Urgency.LOW
+        queue.add_after(Key(str(namespace), labels[DEPLOYMENT_LABEL]), ECHO_SECONDS, urgency)
 
     for kind in OBSERVED:
         kopf.on.event(kind.group, kind.version, kind.plural, registry=handlers)(owned)

@@ -8,7 +8,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 
 from kronos_operator.api import Manifest, Server
 from kronos_operator.cluster import BeingCollected, Cluster, Ending
-from kronos_operator.connection import Connection, Refused
+from kronos_operator.connection import Connection, Refused, asked_delay
 from kronos_operator.identity import owned, owner_reference
 from kronos_operator.kinds import HTTP_ROUTE, SERVICE, SERVICE_ACCOUNT
 from kronos_operator.leadership import LeadershipLost
@@ -71,13 +71,20 @@ async def test_an_object_of_a_deleted_resource_is_waited_for(
     assert len(kmock["patch"]) == 0
 
 
+FIELD_CONFLICT = {"causes": [{"reason": "FieldManagerConflict"}]}
+
+
 @pytest.mark.parametrize(("status", "reason"), [(422, "Rejected"), (403, "Forbidden"), (409, "NameConflict")])
 async def test_a_refused_object_is_a_problem_and_the_others_go_on(
     kmock: RawHandler, cluster: Cluster, server: Server, status: int, reason: str
 ) -> None:
     account = owned(server, SERVICE_ACCOUNT, "kronos", "server")
     kmock["get"] << 404 << {"reason": "NotFound"}
-    kmock["patch", SERVICE_ACCOUNT.path("demo", "kronos")] << status << {"message": "because"}
+    (
+        kmock["patch", SERVICE_ACCOUNT.path("demo", "kronos")]
+        << status
+        << {"message": "because", "details": FIELD_CONFLICT}
+    )
     kmock["patch", PATH] << service(server)
     seen = await cluster.apply(server, [account, service(server)], Observed())
     assert [(problem.reason, problem.message) for problem in seen.problems] == [(reason, "because")]
@@ -96,12 +103,15 @@ async def test_a_namespace_that_is_being_deleted_ends_the_attempt_at_its_first_o
     assert len(kmock["patch"]) == 1
 
 
+@pytest.mark.parametrize("status", [409, 429, 500, 503])
 async def test_trouble_of_the_api_server_is_no_problem_of_the_object(
-    kmock: RawHandler, cluster: Cluster, server: Server
+    kmock: RawHandler, cluster: Cluster, server: Server, status: int
 ) -> None:
-    kmock["get", PATH] << 503 << {"message": "later"}
-    with pytest.raises(Refused, match="later"):
+    kmock["get", PATH] << 404 << {"reason": "NotFound"}
+    kmock["patch", PATH] << status << {"message": "later"} << {"Retry-After": "7"}
+    with pytest.raises(Refused, match="later") as refused:
         await cluster.apply(server, [service(server)], Observed())
+    assert asked_delay(refused.value) == 7
 
 
 async def test_only_our_own_leftovers_are_deleted_and_by_uid(

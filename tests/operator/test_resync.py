@@ -14,7 +14,7 @@ async def nothing(_: str) -> None:
 async def test_every_key_is_added_again_and_a_failure_is_survived() -> None:
     queue = WorkQueue(nothing)
     added: list[str] = []
-    queue.add = added.append  # type: ignore[method-assign]
+    queue.add = lambda key, _: added.append(key)  # type: ignore[assignment,misc]
     answers = iter([["a"], ConnectionError("away"), ["a", "b"]])
 
     async def keys() -> list[str]:
@@ -38,4 +38,21 @@ async def test_a_failed_attempt_is_a_sign_of_life() -> None:
     task = asyncio.create_task(resync.run())
     await asyncio.sleep(0.01)
     assert resync.is_live()
+    task.cancel()
+
+
+async def test_a_stuck_attempt_ends_the_signs_of_life() -> None:
+    now = 0.0
+
+    async def keys() -> list[str]:
+        await asyncio.Event().wait()
+        return []
+
+    resync = Resync(keys, WorkQueue(nothing), 300, lambda: now)
+    task = asyncio.create_task(resync.run())
+    await asyncio.sleep(0)
+    now = 600
+    assert resync.is_live()
+    now = 661
+    assert not resync.is_live()
     task.cancel()
