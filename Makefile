@@ -53,8 +53,8 @@ test-unit: install  ## model, server, operator: no cluster needed
 test-chart: install  ## the chart and compose.yaml, with real Helm
 	$(PYTEST) tests/chart tests/compose
 
-test-e2e: install  ## on a real Kubernetes: brought up here, or yours with KRONOS_USE_CLUSTER=1
-	$(PYTEST) tests/e2e
+test-e2e: install  ## the images, and a real Kubernetes: brought up here, or yours with KRONOS_USE_CLUSTER=1
+	$(PYTEST) tests/images tests/e2e
 
 bench: install  ## compare speeds in one run, as ratios
 	$(BIN)/python -m benchmarks.model
