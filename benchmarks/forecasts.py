@@ -96,7 +96,7 @@ def parts(engine: Engine) -> Iterator[dict[str, float]]:
         (engine.language, "advance", "advance"),
         (engine.language, "branch", "slide"),
         (generation, "choose", "sampling"),
-        (generation, "noise_of", "sampling"),
+        (Run, "noise_of_step", "sampling"),
     ]
     before = [(place, name, getattr(place, name)) for place, name, _ in places]
     for place, name, part in places:

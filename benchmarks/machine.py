@@ -1,6 +1,7 @@
 """What the machine can do, and how much memory was in use: what figures are held against."""
 
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 
 import torch
@@ -9,14 +10,14 @@ PEAK = Path("/proc/self/clear_refs")
 
 
 def bandwidth(device: torch.device) -> float:
-    """Bytes a second that a reduction over much memory reads, the best of several."""
+    """Bytes a second that a reduction over much memory reads, the median of several."""
     block = torch.ones(64 * 2**20, device=device)
-    best = float("inf")
-    for _ in range(8):
+    seconds = []
+    for _ in range(9):
         start = perf_counter()
         block.sum().item()
-        best = min(best, perf_counter() - start)
-    return block.nbytes / best
+        seconds.append(perf_counter() - start)
+    return block.nbytes / median(seconds)
 
 
 def reset_peak(device: torch.device) -> None:

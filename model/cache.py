@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 
 @dataclass
@@ -54,22 +53,23 @@ class Cache:
             self.path_length += 1
 
     def look(self, layer: int, q: Tensor, appended: int = 0) -> Tensor:
-        """Attend q (paths, heads, head size) to all rows, and to those appended but not counted yet: like q."""
+        """Attend scaled q (paths, heads, head size) to all rows, and to those appended but not counted yet: like q."""
         if self.own is None:
-            keys, values = self.prefix[layer, :, None, :, : self.prefix_length + appended]
-            q = q.transpose(0, 1)[None]  # (1, heads, paths, head size)
-            return functional.scaled_dot_product_attention(q, keys, values)[0].transpose(0, 1)
+            keys, values = self.prefix[layer, :, :, : self.prefix_length + appended]
+            # One row a path: two batched products take three quarters of the time of torch's fused attention.
+            weights = torch.bmm(q.transpose(0, 1), keys.transpose(1, 2)).softmax(-1)
+            return torch.bmm(weights, values).transpose(0, 1)
         own = self.own[layer, :, :, :, : self.path_length + appended]
         return self.attend(layer, q[:, None], own[0], own[1], None)[:, 0]
 
     def attend(self, layer: int, q: Tensor, own_k: Tensor, own_v: Tensor, mask: Tensor | None) -> Tensor:
-        """Attention of q (P, n, heads, head size) over the prefix and each path's own rows (heads, P, t, head size).
+        """Attend scaled q (P, n, heads, head size) to the prefix and each path's own rows (heads, P, t, head size).
 
         mask: (n, t), True where a query must not look. The prefix is read once for all paths. Returns the shape of q.
         """
         paths, n, heads, size = q.shape
         prefix_k, prefix_v = self.prefix[layer, :, :, : self.prefix_length]
-        q = q.permute(2, 0, 1, 3) * size**-0.5  # (heads, P, n, size)
+        q = q.permute(2, 0, 1, 3)  # (heads, P, n, size)
         shared = q.flatten(1, 2) @ prefix_k.transpose(1, 2)  # (heads, P * n, prefix)
         own = q @ own_k.transpose(2, 3)  # (heads, P, n, t)
         if mask is not None:

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from model.cache import Cache
 from model.kronos import Kronos
-from model.layers import DependencyLayer
 from model.linears import Linear, Pack, linear_of
 from model.network import Stack, joined
-from model.packed import rms_norm
+from model.packed import Unit, gain
 from model.quantizer import bits_to_index, index_to_signs
 from model.tokenizer import KronosTokenizer
 
@@ -32,11 +31,10 @@ class LanguageModel:
         self.width = kronos.norm.weight.shape[0]
         self.stack = Stack.of(kronos.transformer, positions, pack)
         self.calendar = kronos.time_emb
-        self.norm = kronos.norm.weight.detach()
+        self.unit, self.gain = Unit(kronos.norm), gain(kronos.norm)
         self.coarse_head = linear_of(kronos.head.proj_s1, pack)
-        self.fine_head = linear_of(kronos.head.proj_s2, pack)
         self._pack_embedding(kronos)
-        self._pack_dependency(kronos.dep_layer, kronos.embedding.emb_s1, pack)
+        self._pack_fine(kronos, pack)
 
     def _pack_embedding(self, kronos: Kronos) -> None:
         """Fusing two embeddings is linear, so each token's share of the result is a table."""
@@ -45,14 +43,16 @@ class LanguageModel:
         self.coarse_table = emb.emb_s1.weight * emb.scale @ coarse.t()
         self.fine_table = emb.emb_s2.weight * emb.scale @ fine.t() + fusion.bias
 
-    def _pack_dependency(self, layer: DependencyLayer, coarse: nn.Embedding, pack: Pack) -> None:
-        """The query depends on the coarse token alone, so it is a table: (vocabulary, heads, head size)."""
+    def _pack_fine(self, kronos: Kronos, pack: Pack) -> None:
+        """The query depends on the coarse token alone, so it is a table, scaled: (vocabulary, heads, head size)."""
+        layer, head = kronos.dep_layer, kronos.head.proj_s2
         cross = layer.cross_attn
-        self.query_table = cross.q_proj(coarse.weight).view(-1, cross.heads, self.width // cross.heads)
+        size = self.width // cross.heads
+        self.query_table = cross.q_proj(kronos.embedding.emb_s1.weight).view(-1, cross.heads, size) * size**-0.5
         kv = torch.cat((cross.k_proj.weight, cross.v_proj.weight)), torch.cat((cross.k_proj.bias, cross.v_proj.bias))
         self.context_kv: Linear = pack(*kv)
         self.cross_out = linear_of(cross.out_proj, pack)
-        self.fine_norm = layer.norm.weight.detach()
+        self.fine_head = pack(head.weight * gain(layer.norm), head.bias)
 
     @property
     def vocabulary(self) -> int:
@@ -67,7 +67,7 @@ class LanguageModel:
     def memory(self, paths: int, prefix_rows: int, path_rows: int) -> Memory:
         """Empty caches for one job, allocated once."""
         heads, size = self.query_table.shape[1:]
-        context = Cache(1, heads, size, paths, prefix_rows, path_rows, self.norm.device)
+        context = Cache(1, heads, size, paths, prefix_rows, path_rows, self.gain.device)
         return Memory(self.stack.cache(paths, prefix_rows, path_rows), context)
 
     def embed_calendar(self, stamps: Tensor) -> Tensor:
@@ -81,14 +81,14 @@ class LanguageModel:
 
     def read(self, x: Tensor, memory: Memory) -> Tensor:
         """Read a prefix x (T, dim) into an empty memory; returns the context's last row (1, dim)."""
-        context = rms_norm(self.stack.over_prefix(x, memory.blocks), self.norm)
+        context = self.unit(self.stack.over_prefix(x, memory.blocks)) * self.gain
         memory.context.write_prefix(0, self._context_kv(context))
         memory.context.prefix_length = x.shape[0]
         return context[-1:]
 
     def advance(self, x: Tensor, memories: Sequence[Memory]) -> Tensor:
         """Read one more row for every path, x (R, dim); returns its context (R, dim)."""
-        context = rms_norm(self.stack.next_row(x, [memory.blocks for memory in memories]), self.norm)
+        context = self.unit(self.stack.next_row(x, [memory.blocks for memory in memories])) * self.gain
         rows = torch.split(self._context_kv(context), [memory.context.paths for memory in memories])
         for memory, kv in zip(memories, rows, strict=True):
             memory.context.append(0, kv)
@@ -102,7 +102,7 @@ class LanguageModel:
 
         Returns the last context row of each path (P, dim) and the keys and values of all: (2, heads, P, n, head size).
         """
-        context = rms_norm(self.stack.behind_prefix(x, memory.blocks), self.norm)
+        context = self.unit(self.stack.behind_prefix(x, memory.blocks)) * self.gain
         kv = self._context_kv(context.flatten(0, 1))
         return context[:, -1], kv.view(*x.shape[:2], *kv.shape[1:]).permute(2, 3, 0, 1, 4)
 
@@ -122,7 +122,7 @@ class LanguageModel:
         return self._fine(context, seen)
 
     def _fine(self, context: Tensor, seen: Tensor) -> Tensor:
-        return self.fine_head(rms_norm(context + self.cross_out(seen.flatten(1)), self.fine_norm))
+        return self.fine_head(self.unit(context + self.cross_out(seen.flatten(1))))
 
     def _context_kv(self, context: Tensor) -> Tensor:
         """(R, dim) -> (R, 2, heads, head size)."""

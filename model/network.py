@@ -43,7 +43,7 @@ class Stack:
             q, k, v = qkv.permute(1, 2, 0, 3)
             if cache is not None:
                 k, v = cache.write_prefix(layer, qkv[:, 1:])
-            out = functional.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True)
+            out = functional.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True, scale=1.0)
             return out[0].transpose(0, 1)
 
         x = self._run(x, self.rotation.span(0, x.shape[0]), attend)
@@ -89,6 +89,6 @@ class Stack:
         return x
 
 
-def joined(parts: list[Tensor]) -> Tensor:
+def joined(parts: list[Tensor], dim: int = 0) -> Tensor:
     """The rows of all parts; no copy for one."""
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim)

@@ -117,15 +117,20 @@ def choose(logits: Tensor, draws: Draws, noise: Tensor) -> Tensor:
 
 
 def noise_of(draws: Draws, steps: Tensor, vocabulary: int) -> Tensor:
-    """Noise for the coarse and the fine stage of each row's step (R,): (2, R, vocabulary), zero where greedy."""
+    """Noise for the coarse and the fine stage, zero where greedy.
+
+    steps: one of each row (R,), or some that all rows take (count, 1); gives (2, R, vocabulary) or (2, count, R,
+    vocabulary).
+    """
     if draws.all_greedy:
-        return torch.zeros(2, 1, 1, device=steps.device)
+        shape = (steps + draws.path_key).shape
+        return torch.zeros((), device=steps.device).expand(2, *shape, vocabulary)
     return gumbel(draws.path_key, steps, vocabulary).masked_fill(draws.greedy, 0.0)
 
 
 def gumbel(path_key: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
-    """Standard Gumbel noise (2, R, vocabulary), a function of seed, path, step, stage and token only."""
-    stages = torch.tensor([[COARSE], [FINE]], device=path_key.device)
+    """Standard Gumbel noise shaped as in `noise_of`, a function of seed, path, step, stage and token only."""
+    stages = torch.tensor([COARSE, FINE], device=path_key.device).view(2, *[1] * steps.dim())
     keys = _mix(path_key + _mix(steps * 2 + stages))
     tokens = torch.arange(vocabulary, device=path_key.device)
     bits = _mix(keys[..., None] + tokens) & 0xFFFFFFFF

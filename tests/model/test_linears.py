@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from model.linears import CpuLinear, DenseLinear, Int8Linear, Pack, divisor, onednn_works, packing
+from model.linears import CpuLinear, DenseLinear, Int8Linear, Pack, largest_divisor, onednn_works, packing
 
 GENERATOR = torch.Generator().manual_seed(0)
 WEIGHT = torch.randn(48, 64, generator=GENERATOR)
@@ -36,8 +36,8 @@ def test_a_torch_without_the_blocked_layout_has_the_plain_one(
     onednn_works.cache_clear()
 
 
-def test_parts_are_equal_and_as_many_as_threads() -> None:
-    assert [divisor(12, least) for least in (1, 2, 5, 7, 12, 50)] == [1, 2, 6, 12, 12, 12]
+def test_slices_are_equal_and_no_more_than_asked_for() -> None:
+    assert [largest_divisor(number, 4) for number in (1, 6, 7, 12, 832)] == [1, 3, 1, 4, 4]
 
 
 def test_an_int8_linear_is_close_to_a_linear() -> None:
