@@ -17,9 +17,7 @@ RECONNECT_SECONDS = [1, 1, 2, 3, *[5] * 700]
 # What we write comes back as events, and one change of a pool as several: they are answered together.
 ECHO_SECONDS = 0.15
 
-# By an event's type; kopf gives None for what is there when it begins, and again after a gap.
-EDITS: dict[str | None, Urgency] = {None: Urgency.LOW, "ADDED": Urgency.NORMAL, "MODIFIED": Urgency.HIGH}
-# What becomes of owned objects may move a route; that one is there is what we have just seen to.
+# Types of events that may move a route; that an owned object is there is mostly what we have just seen to.
 CHANGES = {"MODIFIED", "DELETED"}
 
 Login = Callable[..., kopf.ConnectionInfo | None]
@@ -43,7 +41,7 @@ def registry(queue: WorkQueue[Key], login: Login = kopf.login_via_client) -> kop
         if type == "DELETED":
             queue.add(key)
         elif meta.get("generation") != status.get("observedGeneration"):
-            queue.add(key, EDITS[type])
+            queue.add(key, Urgency.HIGH if type == "MODIFIED" else Urgency.NORMAL)
         else:
             queue.add_after(key, ECHO_SECONDS, Urgency.LOW)
 
