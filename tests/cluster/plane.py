@@ -124,6 +124,10 @@ class Plane:
         """JSON merge patch."""
         return self.send("PATCH", path, change, "application/merge-patch+json")
 
+    def create_namespace(self, name: str) -> None:
+        """Create a namespace unless it is there."""
+        self.apply(f"/api/v1/namespaces/{name}", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
     def token(self, namespace: str, account: str) -> str:
         """A token of a ServiceAccount; the audit log tells tokens apart."""
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
