@@ -62,7 +62,7 @@ def test_the_size_limit_counts(other: RunningServer, body: Make) -> None:
 
 
 def test_a_forecast_that_takes_longer_than_the_inference_timeout_is_a_504(other: RunningServer, body: Make) -> None:
-    wanted = {"horizon": 512, "context_policy": "exact", "overrides": {"sample_count": 256}}
+    wanted = {"horizon": 512, "context_policy": "exact", "overrides": {"sample_count": 16}}
     asked = body(drop=("prediction_timestamps",), **wanted)
     reply = other.client.post("/v1/predict/single", json=asked)
     assert (reply.status_code, reply.json()["detail"]) == (504, "The forecast was not finished in time.")
