@@ -52,6 +52,8 @@ class World:
             objects += [deployment, kept]
             slices.append(live_slice(f"kronos-{pool}", self.ready[pool], (f"{pool}-0",) if self.ready[pool] else ()))
         pods = tuple(live_pod(pool, f"{pool}-0") for pool in self.run)
+        for pod, run in zip(pods, self.run.values(), strict=True):
+            pod["metadata"]["labels"][REVISION_LABEL] = run.digest
         return observed(*objects, slices=tuple(slices), pods=pods)
 
     def plan(self, now: datetime = NOW) -> Plan:

@@ -10,7 +10,7 @@ from kronos_operator.identity import pool_object_name, route_object_name
 from kronos_operator.observed import Observed
 from kronos_operator.plan.clocks import Availability, availability, moment, remaining, written
 from kronos_operator.plan.replicas import Replicas, replicas
-from kronos_operator.plan.revisions import Revision, kept_revisions, revision, stored_revisions
+from kronos_operator.plan.revisions import Revision, kept_revisions, revision, revision_of, stored_revisions
 from kronos_operator.plan.rollout import Rollout, RolloutFacts, Stage, present, target
 from kronos_operator.plan.routing import OTHER, Candidate, Candidates, Choice, choose, home
 from kronos_operator.progress import counts, is_rolling, is_settled
@@ -146,7 +146,17 @@ class _Planner:
 
     def _replaces_last_pod(self, pool: PoolName) -> bool:
         number = self.replicas[pool]
-        return self._changes(pool) and self._replaces(pool) and min(number.live or 0, number.wanted) <= 1
+        return (
+            self._replaces(pool)
+            and min(number.live or 0, number.wanted) <= 1
+            and self._serves_other(pool, self.targets[pool])
+        )
+
+    def _serves_other(self, pool: PoolName, rollout: Rollout) -> bool:
+        """Whether a pod of another template is ready: it would be lost, where one that is not ready is no loss."""
+        ready = self.seen.ready_pods(pool_object_name(self.server, pool))
+        served = {revision_of(pod) for pod in self.seen.pool_pods(pool) if pod["metadata"]["name"] in ready}
+        return bool(served - {rollout.run.digest})
 
     def _waits_for_its_turn(self, pool: PoolName) -> bool:
         """A change that touches both pools rolls them one after the other, CPU first."""
@@ -202,15 +212,10 @@ class _Planner:
     def _pool(self, pool: PoolName, wait: Wait | None) -> PoolPlan:
         rollout, number = self.targets[pool], self.replicas[pool]
         autoscaling = self.server.pools[pool].autoscaling
-        waiting = ""
-        running = present(self.facts[pool])
-        if running is not None and self._changes(pool):
-            if self._waits_for_its_turn(pool):
-                waiting = "waits until the CPU pool has been updated"
-            elif wait is not None and self._replaces_last_pod(pool):
-                waiting = wait.because
-            if waiting:
-                rollout = Rollout(running, Stage.HELD, because=waiting)
+        waiting = self._waiting(pool, wait)
+        if waiting and self._changes(pool):
+            running = present(self.facts[pool])
+            rollout = Rollout(running, Stage.HELD, because=waiting) if running else rollout
         if wait is not None and self._empties(pool):
             waiting = wait.because
             number = replace(number, applied=number.live)
@@ -219,10 +224,17 @@ class _Planner:
             replicas=number.applied,
             wanted=number.wanted,
             spare=(autoscaling.min_replicas if autoscaling else number.wanted) > 1,
-            replaces=self._replaces(pool),
+            # A rollout under way cannot be held: until the old pod may go, it stays beside the new one.
+            replaces=self._replaces(pool) and not (waiting and self._serves_other(pool, rollout)),
             kept=tuple(kept_revisions(self.facts[pool].stored, self._proven(pool, rollout.run))),
             waiting=waiting,
         )
+
+    def _waiting(self, pool: PoolName, wait: Wait | None) -> str:
+        """What the pool's update waits for; empty where it may run."""
+        if self._changes(pool) and self._waits_for_its_turn(pool):
+            return "waits until the CPU pool has been updated"
+        return wait.because if wait is not None and self._replaces_last_pod(pool) else ""
 
     def _proven(self, pool: PoolName, run: Revision) -> Revision | None:
         """The template that all pods of the pool run now, ready, if it is the one to run."""

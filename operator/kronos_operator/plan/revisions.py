@@ -28,6 +28,12 @@ def revision(template: Manifest) -> Revision:
     return Revision(digest, {**template, "metadata": {**template["metadata"], "labels": labels}})
 
 
+def revision_of(pod: Manifest) -> str | None:
+    """The digest of the template that a pod was made from."""
+    digest: str | None = pod["metadata"]["labels"].get(REVISION_LABEL)
+    return digest
+
+
 def stored_revisions(pool: PoolName, seen: Observed) -> list[Revision]:
     """The pool's templates that once worked, the latest last."""
     found = [

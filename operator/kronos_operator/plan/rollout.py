@@ -6,9 +6,8 @@ from enum import Enum
 
 from kronos_operator.api import Manifest
 from kronos_operator.diagnosis import Cause, Facts, root_cause
-from kronos_operator.identity import REVISION_LABEL
 from kronos_operator.plan.clocks import moment, remaining
-from kronos_operator.plan.revisions import Revision
+from kronos_operator.plan.revisions import Revision, revision_of
 from kronos_operator.progress import is_late, running_digest
 
 # A rollout fails at once on these; on none of them does waiting help.
@@ -96,7 +95,7 @@ def _failure(facts: RolloutFacts) -> Cause | None:
     wanted = facts.wanted.digest
     if facts.deployment is None or facts.running != wanted or any(each.digest == wanted for each in facts.stored):
         return None
-    new = tuple(pod for pod in facts.pods if pod["metadata"]["labels"].get(REVISION_LABEL) == wanted)
+    new = tuple(pod for pod in facts.pods if revision_of(pod) == wanted)
     evidence = Facts(facts.deployment, new)
     return _at_once(evidence) or _at_the_deadline(evidence, facts.now)
 
