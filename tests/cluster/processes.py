@@ -121,15 +121,19 @@ def stop(name: str, sig: signal.Signals = signal.SIGTERM) -> None:
 
 
 def programs_of(folder: Path) -> list[int]:
-    """Pids of all processes whose program file lies below a folder."""
+    """Pids of all processes whose program file lies below a folder, and that run in another network than this one.
+
+    A test's own control plane runs in the network of the test.
+    """
     found = []
+    here = os.readlink("/proc/self/ns/net")
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                program = os.readlink(entry / "exe")
+                program, network = os.readlink(entry / "exe"), os.readlink(entry / "ns" / "net")
             except OSError:  # it ended, or is a kernel thread
                 continue
-            if program.removesuffix(" (deleted)").startswith(f"{folder}/"):
+            if program.removesuffix(" (deleted)").startswith(f"{folder}/") and network != here:
                 found.append(int(entry.name))
     return found
 
