@@ -4,23 +4,23 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
 
 from kronos_server import estimates
 from kronos_server.errors import DeadlineExceeded, ForecastError, InvalidRequest, Overloaded, Unavailable
 from kronos_server.estimates import Capacity, Cost, Load, Pace
 from kronos_server.forecasts import Forecast, Job, Versions
 from kronos_server.scheduler import Outcome
-from kronos_server.worker import Cancel, Heartbeat, Lost, Order, Report, Warm
+from kronos_server.seats import Answer, Engine, Entry, Seat
+from kronos_server.worker import Cancel, Heartbeat, Lost, Report, Warm
 
 HEARTBEAT_LIMIT = 60.0
 """Seconds without a sign from a warm engine before liveness fails; a long context on a slow processor takes many."""
 
-MARGIN = 1.4
-"""Estimates are this much longer where a deadline hangs on them."""
+WAIT_MARGIN, COMPUTE_MARGIN = 2.5, 1.4
+"""Estimates are this much longer where a deadline hangs on them: others may slow the engines while a job waits."""
 
+TOO_LONG = "The queue is too long for the request's deadline."
 LOST = "An engine was lost; this server is ending."
 
 
@@ -33,54 +33,6 @@ class Phase(StrEnum):
     LOST = "lost"
 
 
-class Engine(Protocol):
-    """The handle of an engine elsewhere."""
-
-    device: str
-
-    def order(self, order: Order) -> None:
-        """Sends a job, a cancellation or the end; never blocks."""
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """A forecast and the seconds its job waited for an engine to begin with it."""
-
-    forecast: Forecast
-    waited: float
-
-
-@dataclass(eq=False)
-class _Entry:
-    job: Job
-    cost: Cost
-    pinned: int | None
-    future: asyncio.Future[Answer]
-    arrived: float
-    sent: float = 0.0
-    company: int = 0
-
-
-@dataclass(eq=False)
-class _Seat:
-    """One engine as seen from here."""
-
-    engine: Engine
-    index: int
-    warm: Warm | None = None
-    heard: float = 0.0
-    computing: dict[int, _Entry] = field(default_factory=dict)
-
-    @property
-    def tokens(self) -> int:
-        return sum(entry.cost.tokens for entry in self.computing.values())
-
-    def has_room(self, entry: _Entry, most: int) -> bool:
-        if not self.warm or entry.pinned not in (None, self.index) or len(self.computing) >= most:
-            return False
-        return self.tokens + entry.cost.tokens <= self.warm.capacity.tokens
-
-
 class Dispatcher:
     """Jobs to engines and outcomes back, on the event loop's thread. The least busy engine with room takes the next."""
 
@@ -89,14 +41,14 @@ class Dispatcher:
         self._max_queue_size = max_queue_size
         self._on_lost = on_lost
         self._on_heartbeat: Callable[[str, Heartbeat], None] = lambda *_: None
-        self._seats: list[_Seat] = []
-        self._queue: deque[_Entry] = deque()
+        self._seats: list[Seat] = []
+        self._queue: deque[Entry] = deque()
         self._pace = Pace()
         self.phase = Phase.LOADING
 
     def engage(self, engine: Engine) -> None:
         """Adds an engine, which will report."""
-        self._seats.append(_Seat(engine, len(self._seats)))
+        self._seats.append(Seat(engine, len(self._seats)))
 
     def watch(self, on_heartbeat: Callable[[str, Heartbeat], None]) -> None:
         """Has every heartbeat passed on, with the device it is from."""
@@ -158,8 +110,8 @@ class Dispatcher:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             raise DeadlineExceeded("The request's time is over.")
-        if wait * MARGIN > remaining:
-            raise Overloaded("The queue is too long for the request's deadline.", retry_after=wait)
+        if wait * WAIT_MARGIN > remaining:
+            raise Overloaded(TOO_LONG, retry_after=wait)
 
     async def submit(self, jobs: Sequence[Job], pinned: int | None = None) -> list[Answer | ForecastError]:
         """What becomes of each job, in order. Cancelling this cancels them.
@@ -170,7 +122,7 @@ class Dispatcher:
         capacity, now, loop = self._warm().capacity, time.monotonic(), asyncio.get_running_loop()
         costs = [estimates.cost(job, capacity) for job in jobs]
         self._check(costs, jobs[0].deadline - now, capacity)
-        entries = [_Entry(*pair, pinned, loop.create_future(), now) for pair in zip(jobs, costs, strict=True)]
+        entries = [Entry(*pair, pinned, loop.create_future(), now) for pair in zip(jobs, costs, strict=True)]
         self._queue.extend(entries)
         self._pump()
         try:
@@ -221,10 +173,10 @@ class Dispatcher:
         if max(seconds) > remaining:
             about = f"The forecast takes about {max(seconds):.2f} s on an idle server"
             raise InvalidRequest(f"{about}, and has {max(remaining, 0):.2f} s.")
-        finish = self.load.finish(seconds)
-        if finish * MARGIN > remaining and self.computing:
-            late = max(1.0, finish * MARGIN - remaining)
-            raise Overloaded("The queue is too long for the request's deadline.", retry_after=late)
+        load = self.load
+        finish = WAIT_MARGIN * load.wait + COMPUTE_MARGIN * load.compute(seconds)
+        if finish > remaining and self.computing:
+            raise Overloaded(TOO_LONG, retry_after=max(1.0, finish - remaining))
 
     def _lose(self, reason: str) -> None:
         if self.phase is not Phase.LOST:
@@ -232,7 +184,7 @@ class Dispatcher:
             self.fail_all(Unavailable(LOST, retry_after=1))
             self._on_lost(reason)
 
-    def _settle(self, seat: _Seat, outcome: Outcome) -> None:
+    def _settle(self, seat: Seat, outcome: Outcome) -> None:
         entry = seat.computing.get(outcome.job_id)
         if entry:
             self._observe(entry, outcome, len(seat.computing))
@@ -244,7 +196,7 @@ class Dispatcher:
                 entry.future.set_result(Answer(outcome.result, entry.sent - entry.arrived + outcome.waited))
         self._pump()
 
-    def _observe(self, entry: _Entry, outcome: Outcome, company: int) -> None:
+    def _observe(self, entry: Entry, outcome: Outcome, company: int) -> None:
         """Learns from what was finished, and from what was late: it took at least as long as it was there."""
         now = time.monotonic()
         if isinstance(outcome.result, Forecast):
@@ -253,10 +205,16 @@ class Dispatcher:
             self._pace.observe(entry.cost.seconds, max(entry.company, company), now - entry.sent)
 
     def _pump(self) -> None:
-        """Gives waiting jobs, in order, to engines with room. A pinned job lets others pass."""
-        kept: deque[_Entry] = deque()
+        """Gives waiting jobs, in order, to engines with room. A pinned job lets others pass.
+
+        What turns out to be too late to be finished is refused after all: it would only make others late.
+        """
+        kept: deque[Entry] = deque()
         while self._queue:
             entry = self._queue.popleft()
+            if self._is_too_late(entry):
+                entry.future.set_exception(Overloaded(TOO_LONG, retry_after=self.load.wait))
+                continue
             seats = [seat for seat in self._seats if seat.has_room(entry, self._max_batch_size)]
             if seats:
                 self._send(entry, min(seats, key=lambda seat: len(seat.computing)))
@@ -266,12 +224,16 @@ class Dispatcher:
                 break
         self._queue.extendleft(reversed(kept))
 
-    def _send(self, entry: _Entry, seat: _Seat) -> None:
+    def _is_too_late(self, entry: Entry) -> bool:
+        remaining = entry.job.deadline - time.monotonic()
+        return bool(self.computing) and self.load.compute([entry.cost.seconds]) > remaining
+
+    def _send(self, entry: Entry, seat: Seat) -> None:
         seat.computing[entry.job.id] = entry
         entry.sent, entry.company = time.monotonic(), len(seat.computing)
         seat.engine.order(entry.job)
 
-    def _drop(self, entries: Sequence[_Entry]) -> None:
+    def _drop(self, entries: Sequence[Entry]) -> None:
         """Takes entries whose waiters are gone out of the queue, and out of the engines before their next step."""
         gone = {entry.job.id for entry in entries}
         if gone:

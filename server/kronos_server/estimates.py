@@ -63,8 +63,8 @@ class Load:
         """Seconds until a job that comes now is begun."""
         return self.waiting_seconds / (self.pace * self.engines)
 
-    def finish(self, costs: Sequence[float]) -> float:
-        """Seconds until the last of the jobs that come now, with these costs, is finished."""
+    def compute(self, costs: Sequence[float]) -> float:
+        """Seconds from the beginning of jobs with these costs to the end of the last, in the company there will be."""
         company = min(self.most, 1 + (self.waiting + self.computing + len(costs) - 1) // self.engines)
         stretched = max(costs) * max(1.0, company / self.pace)
-        return self.wait + max(stretched, sum(costs) / (self.pace * self.engines))
+        return max(stretched, sum(costs) / (self.pace * self.engines))

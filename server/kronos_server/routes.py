@@ -9,7 +9,6 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from kronos_server import peer, pools, problems, schemas
-from kronos_server.dispatch import Answer
 from kronos_server.errors import (
     ClientGone,
     DeadlineExceeded,
@@ -21,6 +20,7 @@ from kronos_server.errors import (
 from kronos_server.logs import request_id
 from kronos_server.openapi import ENDPOINTS, description
 from kronos_server.schemas import Question
+from kronos_server.seats import Answer
 from kronos_server.service import Service
 
 JSON = "application/json"

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kronos_server.dispatch import Answer, Dispatcher, Phase
+from kronos_server.dispatch import Dispatcher, Phase
 from kronos_server.errors import ClientGone, ForecastError, InvalidRequest, Overloaded, Unavailable
 from kronos_server.estimates import Capacity
 from kronos_server.forecasts import Forecast, Job, Sampling, Versions
 from kronos_server.scheduler import Outcome
+from kronos_server.seats import Answer
 from kronos_server.worker import Cancel, Heartbeat, Lost, Order, Warm
 from model.costs import Rates
 
@@ -159,6 +160,21 @@ async def test_a_job_that_the_queue_makes_late_is_refused_at_once() -> None:
     with pytest.raises(Overloaded, match="deadline"):
         bench.dispatcher.check_open(time.monotonic() + 5)
     task.cancel()
+
+
+async def test_a_waiting_job_that_has_become_too_late_is_refused_before_it_is_begun() -> None:
+    bench = Bench(most=2).warm()
+    slow = await bench.submit(job(1, horizon=9), job(2))
+    late = await bench.submit(job(3, patience=4))
+    clock = time.monotonic() + 3.5
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: clock)
+        bench.finish(2)
+    (result,) = await late
+    assert isinstance(result, Overloaded)
+    assert result.retry_after is not None
+    assert bench.engines[0].jobs == [1, 2]
+    slow.cancel()
 
 
 async def test_a_cancelled_waiter_frees_the_queue_and_the_engine() -> None:

@@ -74,5 +74,5 @@ def test_the_wait_is_the_queue_at_the_engines_pace() -> None:
 def test_company_stretches_a_job_by_what_sharing_does_not_save() -> None:
     alone = Load(waiting=0, waiting_seconds=0, computing=0, engines=1, most=16, pace=2.0)
     crowded = Load(waiting=0, waiting_seconds=0, computing=7, engines=1, most=16, pace=2.0)
-    assert alone.finish([3.0]) == pytest.approx(3.0)
-    assert crowded.finish([3.0]) == pytest.approx(12.0)
+    assert alone.compute([3.0]) == pytest.approx(3.0)
+    assert crowded.compute([3.0]) == pytest.approx(12.0)
