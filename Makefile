@@ -1,6 +1,6 @@
 # Every target brings what it needs: on a fresh machine the first one takes minutes, and says what it does.
 .DEFAULT_GOAL := help
-.PHONY: help install format lint generate verify demo demo-down test test-unit test-chart test-e2e bench images image-gpu cluster-up cluster-down requirements clean
+.PHONY: help install format lint generate verify demo demo-down test test-unit test-chart test-e2e bench images image-gpu cluster-up cluster-down requirements sbom audit clean
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 
@@ -71,8 +71,28 @@ cluster-up: install  ## bring up the local Kubernetes
 cluster-down: install  ## remove its processes, mounts, namespaces and interfaces
 	@$(CLUSTER) down
 
+# The programs' packages are those for the Python of the images, whichever runs here.
+build/audit/installed: requirements/audit.txt requirements/operator.txt requirements/server.txt
+	for folder in audit operator server; do $(BIN)/uv venv -q --clear build/audit/$$folder || exit 1; done
+	$(BIN)/uv pip install -q --python build/audit/audit --require-hashes -r requirements/audit.txt
+	for program in operator server; do \
+	  $(BIN)/uv pip install -q --python-version 3.13 --target build/audit/$$program/lib/python3.*/site-packages \
+	    --require-hashes -r requirements/$$program.txt || exit 1; \
+	done
+	@touch $@
+
+sbom: install build/audit/installed  ## write what the programs are made of to build/sbom (CycloneDX)
+	mkdir -p build/sbom
+	for program in operator server; do \
+	  build/audit/audit/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml \
+	    --output-file build/sbom/kronos-$$program.cdx.json build/audit/$$program || exit 1; \
+	done
+
+audit: install build/audit/installed  ## look for known vulnerabilities; fails where the advisories cannot be had
+	build/audit/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/operator.txt -r requirements/server.txt
+
 requirements: install  ## pin the dependencies of pyproject.toml anew, with hashes
-	for extra in dev server operator; do $(COMPILE) --extra $$extra pyproject.toml -o requirements/$$extra.txt; done
+	for extra in dev server operator audit; do $(COMPILE) --extra $$extra pyproject.toml -o requirements/$$extra.txt; done
 	echo uv | $(COMPILE) -c requirements/dev.txt - -o requirements/installer.txt
 
 clean: cluster-down  ## remove the cluster, the virtual environment and build output; the cache stays

@@ -34,15 +34,18 @@ def test_a_mistake_is_refused_as_the_page_says(helm: Helm, command: str) -> None
 
 @pytest.mark.parametrize("command", commands_of("docker build"))
 def test_an_image_is_built_from_a_file_and_a_stage_that_are_there(command: str) -> None:
-    options = dict(zip(shlex.split(command)[2:-1:2], shlex.split(command)[3:-1:2], strict=True))
+    words = shlex.split(command, comments=True)
+    options = dict(zip(words[2:-1:2], words[3:-1:2], strict=True))
     text = (ROOT / options.get("--file", "Dockerfile")).read_text()
     assert f" AS {options.get('--target', 'server')}\n" in text
+    arguments = re.findall(r"--build-arg (\w+)=", command)
+    assert [name for name in arguments if f"ARG {name}\n" not in text] == []
 
 
 def test_every_command_is_run_by_a_test_or_says_what_hardware_it_needs() -> None:
     checked_here = ("helm install", "helm upgrade", "helm lint", "docker build")
-    # tests/compose/test_docs_requests.py and tests/e2e/test_docs.py
-    run_elsewhere = ("curl ", "kubectl ", "helm test", "helm uninstall")
+    # tests/compose/test_docs_requests.py, tests/e2e/test_docs.py and tests/images/test_sbom.py
+    run_elsewhere = ("curl ", "kubectl ", "helm test", "helm uninstall", "make sbom")
     others = set(commands_of("")) - set(commands_of(*checked_here, *run_elsewhere))
     assert [command for command in others if not re.search(r"  # needs an? \w+", command)] == []
 

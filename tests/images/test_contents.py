@@ -5,13 +5,12 @@ import tomllib
 from typing import Any
 
 import pytest
-from packaging.requirements import Requirement
 
 from cluster.layout import REPOSITORY
 from images.built import Built
+from images.requirement_files import name_of, required
 
 REQUIREMENTS = {"operator": "operator", "server": "server", "server_gpu": "server"}
-PYTHON = {"python_version": "3.13", "python_full_version": "3.13.5"}
 MEGABYTE = 1000 * 1000
 # Programs that somebody could build or load something with.
 SHELLS = r"(ba|da|z|c|k)?sh|busybox|perl.*"
@@ -54,19 +53,6 @@ PROCESS = """
     ids = [os.getuid(), os.getgid(), *os.getgroups()]
     print(json.dumps({"ids": ids, "authorities": len(ssl.create_default_context().get_ca_certs())}))
 """
-
-
-def name_of(package: str) -> str:
-    """A package's name in its normal form (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", package).lower()
-
-
-def required(program: str) -> dict[str, str]:
-    """Versions in a hashed requirement file, of what the images' Python takes on this machine."""
-    text = (REPOSITORY / f"requirements/{program}.txt").read_text()
-    requirements = [Requirement(line) for line in re.findall(r"^\S.*==.*?(?= \\$)", text, flags=re.MULTILINE)]
-    taken = [each for each in requirements if each.marker is None or each.marker.evaluate(PYTHON)]
-    return {name_of(each.name): str(each.specifier).removeprefix("==") for each in taken}
 
 
 def test_it_runs_as_a_numeric_user_without_groups(image: Built) -> None:
