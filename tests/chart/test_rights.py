@@ -14,7 +14,7 @@ SERVED = {
     "kronosdeployments.kronos.dev": READ,
     "kronosdeployments/status.kronos.dev": {"patch"},
     "kronosdeployments/finalizers.kronos.dev": {"update"},
-    "serviceaccounts.": READ | {"create", "patch", "delete"},
+    "serviceaccounts.": READ | {"create", "patch"},
     "services.": READ | {"create", "patch", "delete"},
     "poddisruptionbudgets.policy": READ | {"create", "patch", "delete"},
     "deployments.apps": READ | {"create", "patch", "delete"},

@@ -20,10 +20,14 @@
 - apiGroups: [apps]
   resources: [controllerrevisions]
   verbs: [get, list, watch, create, patch, delete]
-# Pools and routes inside the cluster; and the pools' identity, which has no rights of its own.
+# Pools and routes inside the cluster.
 - apiGroups: [""]
-  resources: [services, serviceaccounts]
+  resources: [services]
   verbs: [get, list, watch, create, patch, delete]
+# The pools' identity, which has no rights of its own. It goes with its owner, so nobody else deletes it.
+- apiGroups: [""]
+  resources: [serviceaccounts]
+  verbs: [get, list, watch, create, patch]
 # The way in: spec.ingress.
 - apiGroups: [networking.k8s.io]
   resources: [ingresses]
