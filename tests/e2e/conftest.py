@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from uuid import uuid4
 
 import pytest
 
 from cluster.release import RELEASE, install, prepare
 from cluster.target import Target, choose_target
-from e2e.workbench import MARK, Workbench
+from e2e.hybrid import Hybrid, own_hybrid
+from e2e.workbench import MARK, Workbench, own_namespace
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,8 +45,12 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
 @pytest.fixture
 def bench(target: Target) -> Iterator[Workbench]:
     """A namespace of the test's own, deleted with all that is in it."""
-    namespace = f"e2e-{uuid4().hex[:8]}"
-    target.kubectl("create", "namespace", namespace)
-    target.kubectl("label", "namespace", namespace, MARK)
-    yield Workbench(target, namespace)
-    target.kubectl("delete", "namespace", namespace, "--wait=false")
+    with own_namespace(target) as bench:
+        yield bench
+
+
+@pytest.fixture(scope="module")
+def hybrid(target: Target) -> Iterator[Hybrid]:
+    """One resource for all tests of a file: both pools are up before the first test, and after each."""
+    with own_hybrid(target) as hybrid:
+        yield hybrid

@@ -3,10 +3,12 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from cluster.target import Target
 
@@ -91,6 +93,18 @@ class Workbench:
         if status.get("observedGeneration") != found["metadata"]["generation"]:
             return {}
         return next((c for c in status.get("conditions", []) if c["type"] == kind), {})
+
+
+@contextmanager
+def own_namespace(target: Target) -> Iterator[Workbench]:
+    """A namespace that is deleted with all that is in it."""
+    namespace = f"e2e-{uuid4().hex[:8]}"
+    target.kubectl("create", "namespace", namespace)
+    try:
+        target.kubectl("label", "namespace", namespace, MARK)
+        yield Workbench(target, namespace)
+    finally:
+        target.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
 def wait_until(what: str, holds: Callable[[], bool], seconds: float) -> float:
