@@ -11,7 +11,7 @@ from torch.nn import functional
 Linear = Callable[[Tensor], Tensor]  # (R, in) -> (R, out)
 Pack = Callable[[Tensor, Tensor | None], Linear]  # weight (out, in) and bias (out) -> linear
 WeightType = Literal["float32", "int8"]
-SMALLEST = torch.finfo(torch.float32).tiny
+SMALLEST = 1e-30  # a scale whose inverse is still finite
 
 
 class DenseLinear:
@@ -63,21 +63,23 @@ class Int8Linear:
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         weight = weight.detach().float()
-        self.scale = weight.abs().amax(dim=1).clamp_min(SMALLEST) / 127
-        self.zero = torch.zeros(len(weight), dtype=torch.int64)
-        rounded = (weight / self.scale[:, None]).round().to(torch.int8)
-        self.packed = torch.ops.onednn.qlinear_prepack(rounded, None)
-        self.bias = torch.zeros(len(weight)) if bias is None else bias.detach().float()
         # Without VNNI the kernel adds pairs of products in 16 bits, which overflow unless activations leave one bit.
         self.levels = 127 if torch.cpu._is_vnni_supported() else 63
+        scale = weight.abs().amax(dim=1).clamp_min(SMALLEST) / 127
+        rounded = (weight / scale[:, None]).round().to(torch.int8)
+        self.packed = torch.ops.onednn.qlinear_prepack(rounded, None)
+        self.scale = scale / self.levels
+        self.zero = torch.zeros(len(weight), dtype=torch.int64)
+        self.bias = torch.zeros(len(weight)) if bias is None else bias.detach().float()
+        self.middle = torch.full((1, 1), self.ZERO + 0.5)  # a half, because the conversion to uint8 cuts off
 
     def __call__(self, x: Tensor) -> Tensor:
-        step = x.abs().amax(dim=-1, keepdim=True).clamp_min_(SMALLEST) / self.levels
-        rows = (x / step).round_().add_(self.ZERO).to(torch.uint8)
+        largest = torch.linalg.vector_norm(x, ord=torch.inf, dim=-1, keepdim=True).clamp_min_(SMALLEST)
+        rows = torch.addcmul(self.middle, x, self.levels / largest).to(torch.uint8)
         product: Tensor = torch.ops.onednn.qlinear_pointwise(
             rows, 1.0, self.ZERO, self.packed, self.scale, self.zero, None, 1.0, 0, torch.float32, "none", [], ""
         )
-        return torch.addcmul(self.bias, product, step)
+        return torch.addcmul(self.bias, product, largest)
 
 
 def packing(weights: WeightType, device: torch.device) -> Pack:
