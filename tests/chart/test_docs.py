@@ -44,7 +44,7 @@ def test_an_image_is_built_from_a_file_and_a_stage_that_are_there(command: str) 
 
 def test_every_command_is_run_by_a_test_or_says_what_hardware_it_needs() -> None:
     checked_here = ("helm install", "helm upgrade", "helm lint", "docker build")
-    # tests/compose/test_docs_requests.py, tests/e2e/test_docs.py and tests/images/test_sbom.py
+    # tests/compose/test_docs_requests.py, tests/e2e/test_docs.py and test_chart.py, tests/images/test_sbom.py
     run_elsewhere = ("curl ", "kubectl ", "helm test", "helm uninstall", "make sbom")
     others = set(commands_of("")) - set(commands_of(*checked_here, *run_elsewhere))
     assert [command for command in others if not re.search(r"  # needs an? \w+", command)] == []
