@@ -1,5 +1,6 @@
 """What the kubelet and Prometheus are answered, and what Prometheus is told."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 
@@ -9,6 +10,8 @@ import pytest
 from kronos_operator.api import Condition, PoolStatus, Server, Status
 from kronos_operator.metrics import Metrics
 from kronos_operator.probes import Probes
+from kronos_operator.resync import Resync
+from kronos_operator.workqueue import WorkQueue
 
 MakeServer = Callable[..., Server]
 
@@ -38,6 +41,31 @@ async def client() -> AsyncIterator[aiohttp.ClientSession]:
 async def test_a_probe_is_answered_by_the_fact_behind_it(client: aiohttp.ClientSession, path: str, status: int) -> None:
     async with client.get(path) as answer:
         assert answer.status == status
+
+
+async def test_a_stuck_resync_turns_healthz_bad() -> None:
+    now, port = 0.0, free_port()
+    resync = Resync(never, WorkQueue(nothing), 300, lambda: now)
+    attempt = asyncio.create_task(resync.run())
+    probes = Probes(port, resync.is_live, lambda: True, lambda: b"")
+    await probes.start()
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+        async with session.get("/healthz") as answer:
+            assert answer.status == 200
+        now = 661  # twice the period, and a minute
+        async with session.get("/healthz") as answer:
+            assert answer.status == 503
+    await probes.stop()
+    attempt.cancel()
+
+
+async def never() -> list[str]:
+    await asyncio.Event().wait()
+    return []
+
+
+async def nothing(_: str) -> None:
+    return None
 
 
 async def test_metrics_are_plain_text(client: aiohttp.ClientSession) -> None:
