@@ -218,10 +218,13 @@ class Cluster:
         return await self._connection.apply(path, {**manifest, "metadata": metadata}, manager=FIELD_MANAGER, force=True)
 
     async def _hand_replicas_over(self, server: Server, path: str, live: Manifest) -> None:
-        """Let another manager hold the present number, so that our leaving it out does not reset it to 1."""
+        """Let another manager hold the present number, so that our leaving it out does not reset it to 1.
+
+        Only of the version that was read: somebody may have scaled since.
+        """
         number = live["spec"]["replicas"]
         logger.info("%s/%s: handing %d replicas over", *_name(server), number)
-        identity = {key: live["metadata"][key] for key in ("name", "namespace", "uid")}
+        identity = {key: live["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
         body = {"apiVersion": DEPLOYMENT.api_version, "kind": DEPLOYMENT.name, "metadata": identity}
         scale = {**body, "spec": {"replicas": number}}
         await self._connection.apply(path, scale, manager=HANDOVER_MANAGER, force=True)

@@ -10,7 +10,7 @@ from kronos_operator.api import Manifest, Server
 from kronos_operator.cluster import BeingCollected, Cluster, Ending
 from kronos_operator.connection import Connection, Refused, asked_delay
 from kronos_operator.identity import owned, owner_reference
-from kronos_operator.kinds import HTTP_ROUTE, SERVICE, SERVICE_ACCOUNT
+from kronos_operator.kinds import DEPLOYMENT, HTTP_ROUTE, SERVICE, SERVICE_ACCOUNT
 from kronos_operator.leadership import LeadershipLost
 from kronos_operator.observed import Observed, object_key
 
@@ -69,6 +69,29 @@ async def test_an_object_of_a_deleted_resource_is_waited_for(
     with pytest.raises(BeingCollected):
         await cluster.apply(server, [service(server)], Observed())
     assert len(kmock["patch"]) == 0
+
+
+def scaled(server: Server) -> Manifest:
+    """A live Deployment whose number of replicas we hold."""
+    fields = {"f:spec": {"f:replicas": {}}}
+    ours = {"manager": "kronos-operator", "operation": "Apply", "fieldsV1": fields}
+    live = owned(server, DEPLOYMENT, "kronos-cpu", "cpu")
+    metadata = {**live["metadata"], "uid": "uid-7", "resourceVersion": "7", "managedFields": [ours]}
+    return {**live, "metadata": metadata, "spec": {"replicas": 3}}
+
+
+async def test_the_number_of_replicas_is_handed_over_only_as_it_was_read(
+    kmock: RawHandler, cluster: Cluster, server: Server
+) -> None:
+    live = scaled(server)
+    kmock["patch", DEPLOYMENT.path("demo", "kronos-cpu")] << 409 << {"reason": "Conflict", "message": "it was scaled"}
+    wanted = {**owned(server, DEPLOYMENT, "kronos-cpu", "cpu"), "spec": {}}
+    with pytest.raises(Refused, match="it was scaled"):
+        await cluster.apply(server, [wanted], Observed({object_key(live): live}))
+    (handover,) = kmock["patch"]
+    assert handover.params["fieldManager"] == "kronos-operator-handover"
+    assert handover.data["metadata"]["resourceVersion"] == "7"
+    assert handover.data["spec"] == {"replicas": 3}
 
 
 FIELD_CONFLICT = {"causes": [{"reason": "FieldManagerConflict"}]}
