@@ -21,7 +21,7 @@ EDITS: dict[str, dict[str, Any]] = {
     "ServiceAccount": {"automountServiceAccountToken": True},
     "Service": {"spec": {"selector": {"kronos.dev/pool": "wrong"}}},
     "PodDisruptionBudget": {"spec": {"maxUnavailable": 2}},
-    "ControllerRevision": {"metadata": {"labels": {"app.kubernetes.io/name": "wrong"}}},  # its data cannot be edited
+    "ControllerRevision": {"metadata": {"labels": {"kronos.dev/revision": "wrong"}}},  # its data cannot be edited
     "Deployment": {"spec": {"template": {"spec": {"containers": [{"name": "server", "image": "wrong"}]}}}},
     "HorizontalPodAutoscaler": {"spec": {"maxReplicas": 9}},
     "Ingress": {"spec": {"rules": [{"host": "wrong.example.com"}]}},

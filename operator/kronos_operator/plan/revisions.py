@@ -35,11 +35,16 @@ def revision_of(pod: Manifest) -> str | None:
 
 
 def stored_revisions(pool: PoolName, seen: Observed) -> list[Revision]:
-    """The pool's templates that once worked, the latest last."""
+    """The pool's templates that once worked, the latest last.
+
+    Named by what cannot be edited, the data; the object's own label is for people.
+    """
     found = [
-        Revision(live["metadata"]["labels"][REVISION_LABEL], live["data"]["template"], live["revision"])
+        Revision(digest, template, live.get("revision", 0))
         for key, live in seen.objects.items()
         if key.kind == "ControllerRevision" and live["metadata"]["labels"].get(POOL_LABEL) == pool
+        if (template := (live.get("data") or {}).get("template"))
+        if (digest := template["metadata"]["labels"].get(REVISION_LABEL))
     ]
     return sorted(found, key=lambda each: each.number)
 
