@@ -59,10 +59,10 @@ class FaultProxy:
         self.watches_are_gone = False
         self._troubles: list[Trouble] = []
         self._streams: set[Stream] = set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self._thread.start()
-        self.url = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+        assert self._started.wait(10)
 
     def fail(self, matches: Matches, status: int, times: float = float("inf"), **headers: str) -> None:
         """Answer these calls with an error instead of passing them on, until healed or so many times."""
@@ -87,26 +87,23 @@ class FaultProxy:
         return len(streams)
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(30)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join()
-        self._loop.close()
 
-    async def _start(self) -> str:
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._trust, limit=0))
+    async def _serve(self) -> None:
+        """Until it is closed; what still runs then is cancelled with the loop."""
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
         application = web.Application(client_max_size=2**24)
         application.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        host, port = self._runner.addresses[0][:2]
-        return f"http://{host}:{port}"
-
-    async def _stop(self) -> None:
-        for stream in list(self._streams):
-            stream.transport.abort()
-        await self._runner.cleanup()
-        await self._session.close()
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._trust, limit=0)) as self._session:
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            host, port = runner.addresses[0][:2]
+            self.url = f"http://{host}:{port}"
+            self._started.set()
+            await self._ended.wait()
+            await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         call = Call(request.method, request.path, request.query.get("watch") == "true", time.monotonic())
@@ -122,7 +119,7 @@ class FaultProxy:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in OF_THE_CONNECTION}
         url = f"{self._upstream}{request.raw_path}"
         timeout = aiohttp.ClientTimeout(total=None)
-        body = await request.read()
+        body = await request.read() or None
         async with self._session.request(request.method, url, headers=headers, data=body, timeout=timeout) as reply:
             kept = {name: value for name, value in reply.headers.items() if name.lower() not in OF_THE_CONNECTION}
             if call.watches and reply.ok:
