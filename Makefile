@@ -1,6 +1,6 @@
 # Every target brings what it needs: on a fresh machine the first one takes minutes, and says what it does.
 .DEFAULT_GOAL := help
-.PHONY: help install format lint generate verify demo demo-down test test-unit test-chart test-e2e bench images image-gpu cluster-up cluster-down requirements sbom audit clean
+.PHONY: help install format lint generate verify demo demo-down test test-unit test-chart test-operation test-e2e bench bench-scale images image-gpu cluster-up cluster-down requirements sbom audit clean
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 
@@ -45,7 +45,7 @@ demo: install  ## cluster, images, chart, a KronosDeployment, and forecasts thro
 
 demo-down: cluster-down  ## remove everything that the demo made
 
-test: test-unit test-chart test-e2e  ## all tests
+test: test-unit test-chart test-e2e test-operation  ## all tests
 
 test-unit: install  ## model, server, operator: no cluster needed
 	$(PYTEST) tests/model tests/server tests/operator
@@ -56,8 +56,14 @@ test-chart: install  ## the chart and compose.yaml, with real Helm
 test-e2e: install  ## the images, and a real Kubernetes: brought up here, or yours with KRONOS_USE_CLUSTER=1
 	$(PYTEST) tests/images tests/e2e
 
+test-operation: install  ## the operator as processes, on a control plane of its own: takeover, trouble, restarts
+	$(PYTEST) tests/operation
+
 bench: install  ## compare speeds in one run, as ratios
 	$(BIN)/python -m benchmarks.model
+
+bench-scale: install  ## the operator with 500 KronosDeployments: cold start, edits, memory, idleness (13 minutes)
+	$(BIN)/python -m benchmarks.scale
 
 images: install  ## build the images of the operator, the server and the demo's weights
 	@$(CLUSTER) images
