@@ -71,9 +71,10 @@ class Plane:
         # No Endpoints of the API server itself: loopback addresses are refused there.
         self._run("kube-apiserver", [*api_server(self.site), "--endpoint-reconciler-type=none"])
         wait_for("the API server being ready", self._is_ready, START_SECONDS)
-        self._run("kube-controller-manager", [*controller_manager(self.site), "--secure-port=0"])
         self.apply(CRD_PATH, yaml.safe_load(CRD.read_text()))
         wait_for("the CRD being served", self._serves_ours, START_SECONDS)
+        # Now, since the garbage collector looks for new kinds only now and then.
+        self._run("kube-controller-manager", [*controller_manager(self.site), "--secure-port=0"])
         if nodes:
             self._run("kube-scheduler", [*scheduler(self.site), "--secure-port=0"])
             self._run("kwok", kwok(self.site))
@@ -98,7 +99,7 @@ class Plane:
     ) -> Manifest:
         """One request; an error of the API server is raised with what it says."""
         content = None if body is None else json.dumps(body)
-        reply = self.client.request(method, path, params=query, content=content, headers={"Content-Type": kind})
+        reply = self.client.request(method, path, params=query or None, content=content, headers={"Content-Type": kind})
         if reply.is_error:
             raise AssertionError(f"{method} {path}: {reply.status_code} {reply.text}")
         answer: Manifest = reply.json()
