@@ -53,6 +53,8 @@ async def closed_loop(server: Served, clients: int, contents: Sequence[bytes], e
             return [await ask(client, contents[(number + step) % len(contents)]) for step in range(each)]
 
         replies = await asyncio.gather(*(go_on(number) for number in range(clients)))
+    if statuses := {reply.status for group in replies for reply in group} - {200}:
+        raise RuntimeError(f"clients that can be served were answered with {statuses}")
     return [reply for group in replies for reply in group]
 
 
@@ -159,7 +161,7 @@ async def _compare_seeds(server: Served, count: int) -> tuple[int, int]:
             async with client.post("/v1/predict/single", json=item) as reply:
                 return [row["close"] for row in (await reply.json())["prediction"]]
 
-        items = [series(32 + seed % 64, 12, seed, seed=seed) for seed in range(count)]
+        items = [series(32 + seed % 64, 12, seed) | {"seed": seed} for seed in range(count)]
         alone = [await closes(item) for item in items]
         among: list[list[float]] = []
         for first in range(0, count, CLIENTS):
