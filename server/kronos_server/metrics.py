@@ -58,6 +58,12 @@ class Metrics:
             "kronos_prediction_input_size", "K-lines of a request.", ["endpoint"], buckets=ROWS, registry=registry
         )
         self.refused = Counter("kronos_refused_total", "Requests without a forecast.", ["reason"], registry=registry)
+        self.size_rejections = Counter(
+            "kronos_request_size_rejections_total", "Bodies above the size limit.", registry=registry
+        )
+        self._add_engines(registry)
+
+    def _add_engines(self, registry: CollectorRegistry) -> None:
         self.queue = Histogram(
             "kronos_queue_seconds", "From a job's arrival to its first computation.", buckets=SECONDS, registry=registry
         )
@@ -79,9 +85,6 @@ class Metrics:
         self.cached = Gauge("kronos_cache_tokens", "Tokens that jobs under way remember at most.", registry=registry)
         self.cache_limit = Gauge(
             "kronos_cache_tokens_limit", "Tokens that the engines can remember at a time.", registry=registry
-        )
-        self.size_rejections = Counter(
-            "kronos_request_size_rejections_total", "Bodies above the size limit.", registry=registry
         )
 
     def beat(self, device: str, heartbeat: Heartbeat) -> None:
