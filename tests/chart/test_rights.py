@@ -26,7 +26,7 @@ SERVED = {
     "endpointslices.discovery.k8s.io": WATCH,
     "events.": {"list", "create"},
 }
-SCANNED = {"namespaces.": WATCH, "customresourcedefinitions.apiextensions.k8s.io": WATCH}
+SCANNED = {"customresourcedefinitions.apiextensions.k8s.io": WATCH}
 
 
 def rights(role: Manifest) -> dict[str, set[str]]:
