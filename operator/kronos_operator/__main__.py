@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import kopf
-from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from kronos_operator.cluster import Cluster, Key
-from kronos_operator.connection import PASSING, Connection, always, asked_delay
+from kronos_operator.connection import PASSING, Connection, always, asked_delay, fenced
 from kronos_operator.handlers import kopf_settings, registry
 from kronos_operator.leadership import Leadership, LeadershipLost
 from kronos_operator.lease import ClusterLease
@@ -48,8 +48,15 @@ def main() -> None:
 async def run(settings: Settings) -> None:
     """Run all parts; the first that ends, ends all."""
     await _connect()
-    async with ApiClient() as client:
-        operator = Operator(client, settings)
+    async with ApiClient() as election:
+        await _run_fenced(settings, _leadership(election, settings))
+
+
+async def _run_fenced(settings: Settings, leadership: Leadership | None) -> None:
+    configuration = Configuration.get_default_copy()
+    configuration.trace_configs = [fenced(leadership.check)] if leadership else None
+    async with ApiClient(configuration) as client:
+        operator = Operator(client, settings, leadership)
         await operator.probes.start()
         try:
             await operator.run()
@@ -60,9 +67,9 @@ async def run(settings: Settings) -> None:
 class Operator:
     """The parts of the program, wired."""
 
-    def __init__(self, client: ApiClient, settings: Settings) -> None:
+    def __init__(self, client: ApiClient, settings: Settings, leadership: Leadership | None) -> None:
         self._settings = settings
-        self._leadership = _leadership(client, settings)
+        self._leadership = leadership
         self._cluster = Cluster(Connection(client, self._leadership.check if self._leadership else always))
         self._metrics = Metrics()
         reconciler = Reconciler(self._cluster, settings, self._metrics, lambda: datetime.now(UTC))

@@ -46,6 +46,18 @@ def always() -> None:
     """A fence that lets everything pass."""
 
 
+def fenced(fence: Callable[[], None]) -> aiohttp.TraceConfig:
+    """Checks the fence as a write's bytes leave: the process may be frozen between its decision and that."""
+
+    async def check(_: aiohttp.ClientSession, __: object, params: aiohttp.TraceRequestChunkSentParams) -> None:
+        if params.method != "GET":
+            fence()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_chunk_sent.append(check)
+    return trace
+
+
 class Connection:
     """Sends requests; writes only while the fence lets them."""
 

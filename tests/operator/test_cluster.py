@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable
 
+import aiohttp
 import pytest
 from kmock import RawHandler, text
 from kubernetes.aio.client import ApiClient, Configuration
 
 from kronos_operator.api import Manifest, Server
 from kronos_operator.cluster import BeingCollected, Cluster, Ending
-from kronos_operator.connection import Connection, Refused, asked_delay
+from kronos_operator.connection import Connection, Refused, asked_delay, fenced
 from kronos_operator.identity import owned, owner_reference
 from kronos_operator.kinds import DEPLOYMENT, HTTP_ROUTE, SERVICE, SERVICE_ACCOUNT
 from kronos_operator.leadership import LeadershipLost
@@ -169,4 +170,18 @@ async def test_nothing_is_written_behind_the_fence(kmock: RawHandler, client: Ap
     kmock["get", PATH] << 404 << {"reason": "NotFound"}
     with pytest.raises(LeadershipLost):
         await Cluster(Connection(client, fence)).apply(server, [service(server)], Observed())
+    assert len(kmock["patch"]) == 0
+
+
+async def test_a_write_that_was_begun_before_the_fence_fell_does_not_leave(kmock: RawHandler, server: Server) -> None:
+    def fence() -> None:
+        raise LeadershipLost("frozen")
+
+    kmock["get", PATH] << 404 << {"reason": "NotFound"}
+    configuration = Configuration(host=str(kmock.url).rstrip("/"))
+    configuration.trace_configs = [fenced(fence)]
+    async with ApiClient(configuration) as client:
+        with pytest.raises(aiohttp.ClientConnectionError, match="frozen"):
+            await Cluster(Connection(client)).apply(server, [service(server)], Observed())
+    assert len(kmock["get"]) == 1
     assert len(kmock["patch"]) == 0
