@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from kronos_server import logs
+from kronos_server import heap, logs
 from kronos_server.checkpoints import Sources
 from kronos_server.errors import StartFailed
 from kronos_server.estimates import Capacity
@@ -24,6 +24,7 @@ from kronos_server.settings import Settings
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 1.0
+TRIM_SECONDS = 15.0
 STOP_SECONDS = 2.0
 WARM_UP_ROWS, WARM_UP_HORIZON = 32, 4
 
@@ -178,7 +179,8 @@ def _warm_up(scheduler: Scheduler[Any]) -> None:
 
 
 def _turn_forever(pipe: Connection, scheduler: Scheduler[Any]) -> None:
-    beat, busy_seconds = time.monotonic(), 0.0
+    beat = trimmed = time.monotonic()
+    busy_seconds = 0.0
     while True:
         while pipe.poll(HEARTBEAT_SECONDS if scheduler.idle else 0):
             order: Order = pipe.recv()
@@ -193,6 +195,9 @@ def _turn_forever(pipe: Connection, scheduler: Scheduler[Any]) -> None:
         if now - beat >= HEARTBEAT_SECONDS:
             pipe.send(Heartbeat(scheduler.take_steps(), busy_seconds))
             beat, busy_seconds = now, 0.0
+        if now - trimmed >= TRIM_SECONDS:
+            heap.trim()
+            trimmed = now
 
 
 def _obey(order: Job | Cancel, scheduler: Scheduler[Any]) -> None:
