@@ -1,4 +1,4 @@
-"""kind's command line over the local node: get clusters, create cluster, load docker-image, delete cluster."""
+"""kind's command line over the local node, as far as it is used here."""
 
 import argparse
 import shutil
@@ -18,7 +18,10 @@ def main(arguments: list[str] | None = None) -> int:
                 if local.whole():
                     print(NAME)  # noqa: T201 - the answer
             case "create", "cluster":
-                _create(options.kubeconfig)
+                local.up()
+                _export(options.kubeconfig)
+            case "export", "kubeconfig":
+                _export(options.kubeconfig)
             case "load", "docker-image":
                 _load(options.image)
             case "delete", "cluster":
@@ -29,8 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _create(kubeconfig: Path | None) -> None:
-    local.up()
+def _export(kubeconfig: Path | None) -> None:
     if kubeconfig:
         shutil.copy(layout().kubeconfig, kubeconfig)
 
@@ -47,9 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     get = verbs.add_parser("get")
     get.add_argument("noun", choices=["clusters"])
-    for verb in ("create", "delete"):
+    for verb, noun in (("create", "cluster"), ("delete", "cluster"), ("export", "kubeconfig")):
         command = verbs.add_parser(verb)
-        command.add_argument("noun", choices=["cluster"])
+        command.add_argument("noun", choices=[noun])
         command.add_argument("--name", choices=[NAME], default=NAME)
         command.add_argument("--kubeconfig", type=Path)
     load = verbs.add_parser("load")

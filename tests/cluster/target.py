@@ -14,7 +14,7 @@ from cluster.layout import BUILD, INGRESS_URL, NAME
 from cluster.processes import run, run_shown, succeeds
 from cluster.progress import StepFailed
 
-# Speaks the four verbs of kind that pytest-kind uses, over the local node.
+# Speaks the verbs of kind that are used here and by pytest-kind, over the local node.
 LOCAL_KIND = Path(__file__).resolve().parent / "kind"
 GPUS = 4
 
@@ -36,6 +36,8 @@ class Target:
             BUILD.mkdir(exist_ok=True)
             if NAME not in run(self.kind, "get", "clusters").split():
                 run_shown(self.kind, "create", "cluster", "--name", NAME, "--kubeconfig", self.kubeconfig)
+            elif not self.kubeconfig.exists():  # another clone made the cluster
+                run_shown(self.kind, "export", "kubeconfig", "--name", NAME, "--kubeconfig", self.kubeconfig)
             self._advertise_gpus()
         elif not succeeds(self.tool("kubectl"), "--kubeconfig", self.kubeconfig, "version"):
             raise StepFailed(f"the cluster of KUBECONFIG={self.kubeconfig} does not answer")

@@ -23,6 +23,7 @@ OPERATOR = f"deployment/{RELEASE}-operator"
 class Installed(NamedTuple):
     release: Release
     before: set[str]  # what was there before it
+    operators: int  # ready when helm returned
     ready: dict[str, Any]  # the Ready condition when helm returned
 
 
@@ -55,7 +56,8 @@ def installed(
         before = everything(alone, bench.namespace)
         chart = release.previous_chart()
         release.helm("install", NAME, chart, "--values", release.values(), "--wait", "--timeout", "180s")
-        yield Installed(release, before, bench.condition("Ready", NAME))
+        operators = bench.read("deployment", f"{NAME}-kronos-operator")["status"]["readyReplicas"]
+        yield Installed(release, before, operators, bench.condition("Ready", NAME))
 
 
 class Upgraded(NamedTuple):
@@ -84,9 +86,10 @@ def apply_definition(target: Target, path: Path) -> None:
     target.kubectl("apply", "--server-side", "--field-manager=helm", "--force-conflicts", "-f", path)
 
 
-def test_helm_4_waits_until_the_pools_are_ready(installed: Installed) -> None:
-    if installed.release.helm_program.name == "helm":
-        assert installed.ready["status"] == "True"
+def test_helm_waits_for_the_operators_and_helm_4_for_the_pools_too(installed: Installed) -> None:
+    assert installed.operators == 2
+    # Helm 3 knows no conditions of custom resources.
+    assert installed.release.helm_program.name == "helm3" or installed.ready["status"] == "True"
 
 
 def test_two_operators_run_and_one_of_them_leads(installed: Installed) -> None:
