@@ -1,17 +1,19 @@
 """Two operators and one Lease: one writes, and the other takes over."""
 
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from cluster.plane import Manifest, Plane
-from cluster.progress import wait_for
+from cluster.progress import say, wait_for
 from operation.desk import Desk
 from running_operator import Installed, RunningOperator, is_write, running_operator
 
-TAKEOVER_SECONDS = 20
+# A lead ends 15 s after its last sign and is asked for every 2 s: 15 to 19 s, and more where the processors are busy.
+TAKEOVER_SECONDS = 60
 Pair = tuple[RunningOperator, RunningOperator]
 
 
@@ -25,6 +27,12 @@ def pair(plane: Plane, installed: Installed, desk: Desk) -> Iterator[Pair]:
         wait_for("the other being up", lambda: waiting.probe("/readyz") == 200, 30)
         assert not waiting.leads()
         yield leader, waiting
+
+
+def await_takeover(waiting: RunningOperator, cause: str) -> None:
+    began = time.monotonic()
+    wait_for("the other leading", waiting.leads, TAKEOVER_SECONDS)
+    say(f"the other leads {time.monotonic() - began:.1f} s after {cause}")
 
 
 def writes(operator: RunningOperator) -> list[Manifest]:
@@ -50,7 +58,7 @@ def test_the_other_takes_over_from_a_killed_leader_and_writes_only_what_is_missi
     wait_for("everything being ready", lambda: all(is_ready(desk, name) for name in names), 60)
     leader.signal(signal.SIGKILL)
     desk.edit("k1", drain_seconds=9)
-    wait_for("the other leading", waiting.leads, TAKEOVER_SECONDS)
+    await_takeover(waiting, "a kill -9")
     wait_for("the edit", lambda: desk.drain_seconds("k1") == 9, 20)
     wait_for("its status", lambda: len(desk.reconciled()) == len(names), 20)
     assert times(writes(leader))[-1] < times(writes(waiting))[0]
