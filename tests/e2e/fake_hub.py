@@ -3,7 +3,7 @@
 `python fake_hub.py PORT OWNER/NAME=FOLDER ...` serves each folder as a repository and prints a line for every request.
 Every commit of 40 hexadecimal digits that does not begin with 0 exists. Repositories of the owner `private` need the
 token `secret`; the weights of the owner `broken` differ in one bit from what their digests say.
-Source: https://huggingface.co/docs/hub/api and what huggingface_hub 2 sends.
+Source: the Hugging Face documentation, "Hub API endpoints", and what huggingface_hub 2 sends.
 """
 
 import hashlib
