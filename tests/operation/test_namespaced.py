@@ -1,5 +1,6 @@
 """An operator with Roles in its namespaces, and no right beyond them."""
 
+from functools import partial
 from pathlib import Path
 
 from cluster.plane import Plane
@@ -17,7 +18,7 @@ def test_roles_alone_are_enough_for_the_namespaces_that_are_served(plane: Plane,
     installed = install_rights(plane, folder, "limited", watchNamespaces=[each.namespace for each in served])
     with running_operator(plane, installed) as operator:
         for each in served:
-            wait_for("the resource being ready", lambda each=each: is_ready(each), 60)  # type: ignore[misc]
+            wait_for("the resource being ready", partial(is_ready, each), 60)
         served[1].edit("k", drain_seconds=9)
         wait_for("the edit", lambda: served[1].drain_seconds("k") == 9, 30)
         served[0].delete("k")

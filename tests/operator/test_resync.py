@@ -4,17 +4,26 @@ import asyncio
 from contextlib import suppress
 
 from kronos_operator.resync import Resync
-from kronos_operator.workqueue import WorkQueue
+from kronos_operator.workqueue import Urgency, WorkQueue
 
 
 async def nothing(_: str) -> None:
     return None
 
 
+class Recorded(WorkQueue[str]):
+    """Keeps what is added instead of working on it."""
+
+    def __init__(self) -> None:
+        super().__init__(nothing)
+        self.added: list[tuple[str, Urgency]] = []
+
+    def add(self, key: str, urgency: Urgency = Urgency.NORMAL) -> None:
+        self.added.append((key, urgency))
+
+
 async def test_every_key_is_added_again_and_a_failure_is_survived() -> None:
-    queue = WorkQueue(nothing)
-    added: list[str] = []
-    queue.add = lambda key, _: added.append(key)  # type: ignore[assignment,misc]
+    queue = Recorded()
     answers = iter([["a"], ConnectionError("away"), ["a", "b"]])
 
     async def keys() -> list[str]:
@@ -27,7 +36,7 @@ async def test_every_key_is_added_again_and_a_failure_is_survived() -> None:
 
     with suppress(asyncio.CancelledError):
         await asyncio.wait_for(Resync(keys, queue, 0.001).run(), 10)
-    assert added == ["a", "a", "b"]
+    assert queue.added == [(key, Urgency.LOW) for key in ("a", "a", "b")]
 
 
 async def test_a_failed_attempt_is_a_sign_of_life() -> None:

@@ -46,7 +46,6 @@ def facts(**changes: Any) -> RolloutFacts:
 BACK_OFF = container(waiting={"reason": "ImagePullBackOff", "message": "no such tag"})
 PULLING = container(waiting={"reason": "ErrImagePull"})
 NO_GPU = {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/1: 1 Insufficient nvidia.com/gpu."}]}
-NO_GPU_LIMIT = {"limits": {"nvidia.com/gpu": "1"}}
 
 
 def running(seconds: float) -> dict[str, Any]:
